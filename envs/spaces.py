@@ -1,0 +1,47 @@
+"""What every simulator's environment takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from gymnasium import spaces
+
+#: Bounds of gripper positions in metres, RLBench's, as (low, high) of x, y and z.
+ACTION_BOUNDS = np.array([[-0.275, 0.775], [-0.655, 0.655], [0.752, 1.752]])
+
+#: x y z, qx qy qz qw, gripper_open.
+ACTION_SPACE = spaces.Box(
+    low=np.array([*ACTION_BOUNDS[:, 0], -1, -1, -1, -1, 0], dtype=np.float64),
+    high=np.array([*ACTION_BOUNDS[:, 1], 1, 1, 1, 1, 1], dtype=np.float64),
+    dtype=np.float64,
+)
+
+
+def observation_space(cameras: Sequence[str], image_size: int, task_state: int) -> spaces.Dict:
+    """The space of observations, under RLBench's field names.
+
+    Args:
+        cameras: Which cameras.
+        image_size: Of their square pictures, in pixels.
+        task_state: Length of ``task_low_dim_state``.
+    """
+    real = {"low": -np.inf, "high": np.inf, "dtype": np.float64}
+    fields: dict[str, spaces.Space] = {
+        "joint_positions": spaces.Box(shape=(7,), **real),
+        "joint_velocities": spaces.Box(shape=(7,), **real),
+        "joint_forces": spaces.Box(shape=(7,), **real),
+        "gripper_open": spaces.Box(0.0, 1.0, (), np.float64),
+        "gripper_pose": spaces.Box(shape=(7,), **real),
+        "gripper_joint_positions": spaces.Box(shape=(2,), **real),
+        "gripper_touch_forces": spaces.Box(shape=(6,), **real),
+        "task_low_dim_state": spaces.Box(shape=(task_state,), **real),
+        "timestep": spaces.Box(0, np.iinfo(np.int64).max, (), np.int64),
+    }
+    for camera in cameras:
+        shape = (image_size, image_size)
+        fields[f"{camera}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
+        fields[f"{camera}_depth"] = spaces.Box(0.0, np.inf, shape, np.float32)
+        fields[f"{camera}_camera_intrinsics"] = spaces.Box(shape=(3, 3), **real)
+        fields[f"{camera}_camera_extrinsics"] = spaces.Box(shape=(4, 4), **real)
+    return spaces.Dict(fields)
