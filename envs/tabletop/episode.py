@@ -9,12 +9,14 @@ import numpy as np
 from robomtl.data.observation import Observation
 from robomtl.envs.exceptions import PlacementError, UnreachablePoseError
 from robomtl.envs.tabletop.arm import Arm
+from robomtl.envs.tabletop.panda import SHOULDER
 from robomtl.envs.tabletop.poses import Pose
 from robomtl.envs.tabletop.task import Task
 from robomtl.envs.tabletop.world import World
 
 _PLACEMENTS = 100  # RLBench gives up after 40
 _SETTLING_FRAMES = 10  # physics before an episode begins
+_SPARE_REACH = 0.02  # metres; a policy that is a little off must not fail for want of reach
 
 
 class Episode:
@@ -72,6 +74,9 @@ class Episode:
         try:
             for waypoint in self.task.waypoints():
                 joints = self.arm.planner.reach(waypoint.pose, joints)
+                self.arm.planner.reach(_farther(waypoint.pose), joints)
+                if not self.arm.planner.stands_free(joints):
+                    return False
         except UnreachablePoseError:
             return False
         return True
@@ -94,3 +99,9 @@ class Episode:
         """(7 n,) poses, xyz and xyzw, of the task's n things."""
         poses: list[Pose] = [body.pose for body in self.world.bodies.values()]
         return np.concatenate([pose.vector for pose in poses])
+
+
+def _farther(pose: Pose) -> Pose:
+    """A pose by the spare reach farther away from the robot's shoulder."""
+    away = pose.position - SHOULDER
+    return Pose(pose.position + _SPARE_REACH * away / np.linalg.norm(away), pose.rotation)

@@ -17,6 +17,8 @@ from robomtl.envs.tabletop.groups import Group
 
 #: Where the robot stands, in the world frame, in metres (fitted to RLBench's gripper poses).
 BASE = (-0.267, -0.008, 0.746)
+#: Where the axes of its first two joints meet, in metres; how far it reaches is measured from here.
+SHOULDER = np.array(BASE) + (0, 0, 0.333)
 #: Start configuration in radians; the tip is then at (0.2785, -0.008, 1.472), as in RLBench.
 HOME = np.array([0.0, 0.159672, 0.0, -0.838377, 0.0, 1.240383, 0.785398])
 #: Position limits of the seven joints in radians, from Franka's data sheet.
@@ -99,6 +101,10 @@ def add_panda(spec: mujoco.MjSpec, *, kinematics_only: bool = False) -> None:
             limited=True,
             damping=1.0,
             armature=0.1,
+            # The drives also carry the arm's weight, within their limits.
+            actgravcomp=True,
+            actfrclimited=True,
+            actfrcrange=(-TORQUE_LIMIT[number - 1], TORQUE_LIMIT[number - 1]),
         )
         if kinematics_only:
             # Any inertia will do where nothing moves by force.

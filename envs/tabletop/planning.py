@@ -37,9 +37,10 @@ class Planner:
         model = world.model
         self._scratch = mujoco.MjData(model)
         arm = [model.body(f"link{i}").id for i in range(1, 8)]
-        hand = [model.body(n).id for n in ("hand", "left_finger", "right_finger")]
+        hand, *fingers = (model.body(n).id for n in ("hand", "left_finger", "right_finger"))
         self._robot = np.zeros(model.nbody, bool)
-        self._robot[arm + hand] = True
+        self._robot[[*arm, hand, *fingers]] = True
+        self._fingers = fingers
         # What cannot move: the room, fixtures, and the base of the arm.
         self._fixed = np.zeros(model.nbody, bool)
         self._fixed[0] = True
@@ -54,6 +55,15 @@ class Planner:
             UnreachablePoseError: The arm cannot take that pose.
         """
         return self._direct(target, start)[-1]
+
+    def stands_free(self, joints: Array) -> bool:
+        """Whether arm and hand at joint positions, (7,), would touch nothing that cannot move.
+
+        The fingers do not count: they are there to touch.
+        """
+        self._load_scratch()
+        self._moving[self._fingers] = False
+        return not self._collides(joints)
 
     def path(self, target: Pose) -> Array:
         """A path of the joints that takes the tip to a pose.

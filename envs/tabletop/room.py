@@ -65,14 +65,14 @@ def add_room(spec: mujoco.MjSpec) -> None:
     _add_texture(spec, "dark_wood", _wood((150, 96, 52), 0.16, seed=2), (1, 1), 0.3)
     _add_texture(spec, "tiles", _tiles(), (12, 12), 0.1)
     spec.add_material(name="plastic", specular=0.5, shininess=0.6)
-    spec.add_material(name="metal", specular=0.8, shininess=0.8, reflectance=0.05)
+    spec.add_material(name="metal", specular=0.8, shininess=0.8)
 
     visual = spec.visual
     visual.headlight.ambient[:] = (0.42, 0.42, 0.42)
     visual.headlight.diffuse[:] = (0.28, 0.28, 0.28)
     visual.headlight.specular[:] = (0.05, 0.05, 0.05)
     visual.map.znear, visual.map.zfar = 0.01, 10.0
-    visual.quality.shadowsize = 4096
+    visual.quality.shadowsize = 2048
     visual.quality.offsamples = 0
     # The clipping planes above are lengths, not multiples of the model's extent.
     spec.stat.extent = 1.0

@@ -8,18 +8,18 @@ from robomtl.envs.tabletop.placement import place_base
 from robomtl.envs.tabletop.poses import DOWN, Pose, pitch_rotation, rotation_about, yaw_rotation
 from robomtl.envs.tabletop.task import Task, Waypoint
 
-_LENGTH = 0.247
-_FLOOR = 0.04  # height of the stand's bottom; with it the handle sticks out as far as in RLBench
-_LEAN = np.radians(8)
+_FLOOR = 0.04  # height of the stand's bottom: with it the handle sticks out as far as in RLBench
+_LENGTH, _CANOPY = 0.247, 0.165
+_THICKNESS, _BEND = 0.016, 0.011  # diameter of the handle, and radius of its crook
 # It leans into a corner between two of the stand's twelve sides, where it cannot roll.
-_CORNER = np.pi / 12
+_LEAN = yaw_rotation(np.pi / 12) @ pitch_rotation(np.radians(8))
 
 
 class TakeUmbrellaOutOfUmbrellaStand(Task):
     """Pull the closed umbrella (1 variation) out of the stand in which it leans.
 
-    Done when no part of it is in the 8 x 8 x 10 cm inside the stand, from 1.8 cm above its base.
-    The umbrella's lean and the thickness of its handle are ours.
+    Done when no part of it is in the 8 x 8 x 10 cm inside the stand that begin 1.8 cm above its
+    base. That it leans by 8 degrees, and its crook, are ours.
     """
 
     name = "take_umbrella_out_of_umbrella_stand"
@@ -28,44 +28,41 @@ class TakeUmbrellaOutOfUmbrellaStand(Task):
 
     def build(self) -> None:
         self.stand = self.world.fixture("stand")
-        dark = (0.16, 0.17, 0.2)
-        self.stand.ring(0.105, 0.203, 0.005, at=(0, 0, 0.0995), colour=dark)
-        self.stand.cylinder(0.1, _FLOOR + 0.002, at=(0, 0, _FLOOR / 2 - 0.001), colour=dark)
+        grey = (0.8, 0.83, 0.87)
+        self.stand.ring(0.105, 0.203, 0.005, at=(0, 0, 0.0995), colour=grey)
+        self.stand.cylinder(0.1, _FLOOR + 0.002, at=(0, 0, _FLOOR / 2 - 0.001), colour=grey)
         self.zone = self.stand.box((0.08, 0.08, 0.1), at=(0, 0, 0.068), solid=False, visible=False)
 
-        # Its origin is its lower tip.
+        # Its origin is its lower end. The canopy is drawn as a cone, and solid as a cylinder.
         self.umbrella = self.world.object("umbrella", graspable=True)
-        self.umbrella.cylinder(
-            0.03, 0.175, at=(0, 0, 0.0875), visible=False, mass=0.15
-        )
+        self.umbrella.cylinder(0.03, _CANOPY, at=(0, 0, _CANOPY / 2), visible=False, mass=0.15)
+        upside_down = rotation_about((1, 0, 0), np.pi)
         self.umbrella.cone(
-            0.05,
-            0.175,
-            rotation=rotation_about((1, 0, 0), np.pi),
-            solid=False,
-            mass=0.0,
-            colour=(0.75, 0.05, 0.12),
+            0.045, _CANOPY, rotation=upside_down, solid=False, mass=0.0, colour=(0.85, 0.03, 0.08)
         )
-        self.umbrella.capsule(
-            0.026, _LENGTH - 0.175 - 0.013, at=(0, 0, (0.175 + _LENGTH - 0.013) / 2),
-            mass=0.05, colour=(0.95, 0.85, 0.1),
-        )
+        wood = {"mass": 0.01, "colour": (0.1, 0.08, 0.35)}
+        bend = _LENGTH - _BEND - _THICKNESS / 2  # height at which it begins
+        self.umbrella.cylinder(_THICKNESS, bend - _CANOPY, at=(0, 0, (bend + _CANOPY) / 2), **wood)
+        side = 2 * _BEND * np.tan(np.pi / 8)
+        for angle in np.pi * (np.arange(4) + 0.5) / 4:
+            at = (_BEND * (1 - np.cos(angle)), 0, bend + _BEND * np.sin(angle))
+            self.umbrella.capsule(_THICKNESS, side, at=at, rotation=pitch_rotation(angle), **wood)
 
     def randomise(self, rng: np.random.Generator, variation: int) -> None:
         base = place_base(rng, (-0.06, 0.06, -0.06, 0.06))
         self.stand.place(base)
-        lean = yaw_rotation(_CORNER) @ pitch_rotation(_LEAN)
-        foot = yaw_rotation(_CORNER) @ np.array([0.0, 0.0, _FLOOR + 0.003])
-        self.umbrella.place(base @ Pose(foot, lean))
+        self.umbrella.place(base @ Pose.at((0, 0, _FLOOR + 0.003), _LEAN))
 
     def waypoints(self) -> list[Waypoint]:
-        axis = self.umbrella.pose
-        height = 0.257 + self.stand.pose.position[2] - axis.position[2]
-        handle = axis.point((0, 0, height / axis.rotation[2, 2]))
+        # The middle of the crook, where it is 0.257 m above the base.
+        umbrella = self.umbrella.pose
+        lower = umbrella.point((_BEND, 0, 0))
+        height = self.stand.pose.position[2] + 0.257 - lower[2]
+        crook = lower + umbrella.rotation[:, 2] * height / umbrella.rotation[2, 2]
         return [
-            Waypoint(Pose(handle + [0, 0, 0.056], DOWN), symmetry=2),
-            Waypoint(Pose(handle, DOWN), opened=False, symmetry=2),
-            Waypoint(Pose(handle + [0, 0, 0.225], DOWN), symmetry=2),
+            Waypoint(Pose(crook + [0, 0, 0.056], DOWN), symmetry=2),
+            Waypoint(Pose(crook, DOWN), opened=False, symmetry=2),
+            Waypoint(Pose(crook + [0, 0, 0.225], DOWN), symmetry=2),
         ]
 
     def succeeded(self) -> bool:
