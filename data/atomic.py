@@ -1,0 +1,79 @@
+"""Files that are either written completely or not at all."""
+
+import errno
+import itertools
+import os
+import re
+import socket
+import time
+from pathlib import Path
+
+from robomtl.data.exceptions import DiskFullError
+
+_HOST = re.sub(r"\W", "-", socket.gethostname())
+_TEMPORARY = re.compile(r"\..+\.(?P<host>[\w-]+)\.(?P<process>\d+)\.\d+\.tmp")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_HOUR = 3600.0  # no writer takes as long as this for one file
+
+_serial = itertools.count()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file that readers, and a kill at any moment, find complete or not there.
+
+    Folders are made as needed. Several processes may write at once, to the same path too: each
+    goes through a temporary file of its own, and the last one wins.
+
+    Raises:
+        DiskFullError: No space is left. Nothing partial stays behind.
+        OSError: The file cannot be written for another reason.
+    """
+    temporary = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{next(_serial)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave the name without the content
+        os.replace(temporary, path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        raise_if_full(error, path)
+        raise
+
+
+def raise_if_full(error: BaseException, path: Path) -> None:
+    """Raises DiskFullError if `error` says that there was no space left to write `path`."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        raise DiskFullError(
+            error.errno,
+            f"no space left to write {path}; what was finished before is kept: free some space and "
+            "run the same command again",
+        ) from error
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes the temporary files of writers that were killed, and nobody else's."""
+    for path in folder.glob(".*.tmp"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and _is_abandoned(path, match["host"], int(match["process"])):
+            path.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path, host: str, process: int) -> bool:
+    if host == _HOST and not _is_running(process):
+        return True
+    try:
+        return time.time() - path.stat().st_mtime > _HOUR
+    except FileNotFoundError:  # finished or removed meanwhile
+        return False
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is someone else's
+        return True
+    return True

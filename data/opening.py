@@ -1,0 +1,151 @@
+"""Finding, recognising and making the zarr group of a keyframe dataset."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.errors import GroupNotFoundError
+
+from robomtl.data import layout
+from robomtl.data.column import create_column
+from robomtl.data.exceptions import (
+    CorruptDatasetError,
+    DataError,
+    DatasetMismatchError,
+    UnsupportedFormatError,
+)
+from robomtl.data.observation import Field
+
+_UNFINISHED_FILES = "*.partial"  # what zarr's local store renames to a chunk when it is complete
+
+
+_REMEDY = "delete the dataset and make it again"
+
+
+def open_existing(path: Path) -> zarr.Group:
+    """Opens a dataset for reading.
+
+    Raises:
+        DataError: There is none at this path.
+        CorruptDatasetError: Its description is damaged.
+        UnsupportedFormatError: A version with another layout wrote it.
+    """
+    try:
+        root = zarr.open_group(path, mode="r")
+    except (FileNotFoundError, NotADirectoryError):  # no folder, or a folder without a group
+        raise DataError(f"there is no keyframe dataset at {path}") from None
+    except ValueError as error:
+        raise CorruptDatasetError(f"{path / 'zarr.json'} is damaged: {error}; {_REMEDY}") from error
+    _check_kind(path, root)
+    if "format" not in root.attrs:
+        raise DataError(
+            f"the dataset at {path} was interrupted before its first episode; run the command that "
+            "makes it again"
+        )
+    return root
+
+
+def open_or_create(
+    path: Path, settings: Mapping[str, Any], fields: Mapping[str, Field]
+) -> zarr.Group:
+    """Opens a dataset for writing; makes it in a folder that is empty. The folder must be locked.
+
+    Args:
+        path: The folder, which exists.
+        settings: Attributes that decide what is in the dataset: tasks, cameras, ...
+        fields: Fields of a sample.
+
+    Raises:
+        DatasetMismatchError: There is something else, or a dataset of other settings.
+        UnsupportedFormatError: A version with another layout wrote it.
+    """
+    for left_by_a_kill in path.rglob(_UNFINISHED_FILES):
+        left_by_a_kill.unlink()
+    if not any(path.iterdir()):
+        # The kind goes in first, the format with everything else at the end: a group that has one
+        # without the other was interrupted in between, holds nothing, and can be made again.
+        zarr.create_group(path, attributes={"kind": layout.KIND})
+    try:
+        root = zarr.open_group(path, mode="r+")
+    except GroupNotFoundError:
+        raise DatasetMismatchError(
+            f"{path} holds other files; name a folder that is empty or does not exist"
+        ) from None
+    _check_kind(path, root)
+    if "format" not in root.attrs:
+        _create_arrays(path, root, fields)
+        root.attrs.put(
+            {"kind": layout.KIND, "format": layout.FORMAT, **settings, "complete": False}
+        )
+    _check_settings(path, root, settings)
+    return root
+
+
+def open_array(path: Path, root: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Opens one array of a dataset.
+
+    Raises:
+        CorruptDatasetError: It is not there or its description is damaged.
+    """
+    try:
+        array = root[name]
+    except (KeyError, ValueError) as error:
+        raise CorruptDatasetError(f"{path / name} is missing or damaged; {_REMEDY}") from error
+    if not isinstance(array, zarr.Array):
+        raise CorruptDatasetError(f"{path / name} is not an array; {_REMEDY}")
+    return array
+
+
+def read_rows(path: Path, array: zarr.Array[Any], start: int, stop: int) -> NDArray[Any]:
+    """Reads rows of an array of the dataset at `path`.
+
+    Raises:
+        CorruptDatasetError: They cannot be decoded; the message names the array and the rows.
+    """
+    try:
+        return np.asarray(array[start:stop])
+    except (OSError, MemoryError):  # says nothing about the data
+        raise
+    except Exception as error:  # whatever decoding damaged bytes stumbles over
+        raise CorruptDatasetError(
+            f"{path / array.path} is damaged in rows {start} to {stop - 1} "
+            f"({type(error).__name__}: {error}); {_REMEDY}"
+        ) from error
+
+
+def _create_arrays(path: Path, root: zarr.Group, fields: Mapping[str, Field]) -> None:
+    for name in ("data", "meta"):
+        shutil.rmtree(path / name, ignore_errors=True)
+    data, meta = root.create_group("data"), root.create_group("meta")
+    for name, field in fields.items():
+        create_column(data, name, field)
+    for name in layout.KEY_FIELDS:
+        create_column(meta, f"episode_{name}", layout.EPISODE_FIELD)
+    create_column(meta, "episode_ends", layout.EPISODE_FIELD, fill=layout.NO_END)
+
+
+def _check_kind(path: Path, root: zarr.Group) -> None:
+    if root.attrs.get("kind") != layout.KIND:
+        raise DatasetMismatchError(f"{path} is a zarr group, but not a {layout.KIND}")
+    version = root.attrs.get("format", layout.FORMAT)
+    if version != layout.FORMAT:
+        raise UnsupportedFormatError(
+            f"{path} has format {version}, but this version of robomtl uses format {layout.FORMAT}"
+        )
+
+
+def _check_settings(path: Path, root: zarr.Group, settings: Mapping[str, Any]) -> None:
+    differences = [
+        f"{name} {root.attrs[name]!r} instead of {value!r}"
+        for name, value in settings.items()
+        if root.attrs[name] != value
+    ]
+    if differences:
+        raise DatasetMismatchError(
+            f"{path} was begun with {'; '.join(differences)}; continue it with its own settings, "
+            "or write to another folder"
+        )
