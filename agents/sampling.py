@@ -1,0 +1,133 @@
+"""Training batches from a keyframe dataset in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from robomtl.agents.augmentation import AugmentationConfig, vary_colours
+from robomtl.agents.batch import Batch, Inputs
+from robomtl.data.point_cloud import point_cloud
+
+
+class KeyframeBatches:
+    """Stratified random batches; `batches[i]` depends on the seed and on i alone.
+
+    Every batch holds samples of every task, sorted by task: batch_size // K of each, and what is
+    left over goes round. Within a task every sample is equally likely. Because a batch is a
+    function of its number, a run can be resumed, and batches be made ahead of time, without any
+    state to keep.
+
+    Args:
+        data: Arrays with one row per sample, as `KeyframeDataset.load()` returns them.
+        tasks: Names of the tasks, which the column `task` indexes.
+        cameras: Cameras to use, in the network's order.
+        batch_size: Samples in a batch, at least one for each task.
+        seed: Seed of everything random here.
+        augmentation: What to vary.
+
+    Raises:
+        ValueError: A task has no samples, or the batch is too small.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, np.ndarray],
+        tasks: Sequence[str],
+        *,
+        cameras: Sequence[str],
+        batch_size: int,
+        seed: int,
+        augmentation: AugmentationConfig,
+    ) -> None:
+        if batch_size < len(tasks):
+            raise ValueError(
+                f"A batch of {batch_size} cannot hold all {len(tasks)} tasks; "
+                f"give a batch size of {len(tasks)} or more."
+            )
+        self.rows = [np.flatnonzero(data["task"] == k) for k in range(len(tasks))]
+        for task, rows in zip(tasks, self.rows, strict=True):
+            if not len(rows):
+                raise ValueError(f"The dataset has no samples of task {task!r}.")
+        self.data = data
+        self.tasks = tuple(tasks)
+        self.cameras = tuple(cameras)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augmentation = augmentation
+        self.stages = tuple(int(data["stage"][rows].max()) + 1 for rows in self.rows)
+
+    def counts(self, iteration: int) -> np.ndarray:
+        """Return how many samples of each task batch number `iteration` holds, (K,)."""
+        each, extra = divmod(self.batch_size, len(self.tasks))
+        counts = np.full(len(self.tasks), each)
+        counts[(iteration * extra + np.arange(extra)) % len(self.tasks)] += 1
+        return counts
+
+    def __getitem__(self, iteration: int) -> Batch:
+        """Return batch number `iteration`, augmented."""
+        entropy = np.random.SeedSequence((self.seed, iteration)).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(entropy))
+        task = np.repeat(np.arange(len(self.tasks)), self.counts(iteration))
+        sizes = torch.tensor([len(rows) for rows in self.rows])[task]
+        drawn = (torch.rand(len(task), generator=generator) * sizes).long().numpy()
+        rows = np.array([self.rows[k][i] for k, i in zip(task, drawn, strict=True)])
+        return self._augmented(rows, torch.from_numpy(task), generator)
+
+    def _augmented(self, rows: np.ndarray, task: torch.Tensor, generator: torch.Generator) -> Batch:
+        data, config = self.data, self.augmentation
+        shape = (len(rows), len(self.cameras), 2)
+        shifts = torch.randint(-config.shift, config.shift + 1, shape, generator=generator)
+        rgb, cloud = self._images(rows, shifts.numpy())
+        pose = torch.from_numpy(data["gripper_pose"][rows]).float()
+        pose[:, :3] += config.proprioception * torch.randn(len(rows), 3, generator=generator)
+        return Batch(
+            inputs=Inputs(
+                rgb=vary_colours(rgb, config, generator),
+                cloud=cloud,
+                gripper_pose=pose,
+                gripper_open=torch.from_numpy(data["gripper_open"][rows]).float(),
+                task=task,
+                stage=torch.from_numpy(data["stage"][rows]),
+            ),
+            action=torch.from_numpy(data["action"][rows]).float(),
+            symmetry=torch.from_numpy(data["symmetry"][rows]),
+            jitter=config.jitter * torch.randn(len(rows), 3, generator=generator),
+        )
+
+    def _images(self, rows: np.ndarray, shifts: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return shifted colours in [0, 1] and world points, each (B, C, H, W, 3) float32.
+
+        Moving an image by (dy, dx) pixels moves its principal point along, so that every pixel
+        keeps its world point.
+        """
+        rgb, cloud = [], []
+        for number, camera in enumerate(self.cameras):
+            moves = shifts[:, number]
+            intrinsics = self.data[f"{camera}_camera_intrinsics"][rows].astype(np.float32)
+            intrinsics[:, 0, 2] += moves[:, 1]
+            intrinsics[:, 1, 2] += moves[:, 0]
+            depth = _shifted(self.data[f"{camera}_depth"][rows], moves)
+            extrinsics = self.data[f"{camera}_camera_extrinsics"][rows].astype(np.float32)
+            rgb.append(torch.from_numpy(_shifted(self.data[f"{camera}_rgb"][rows], moves)))
+            cloud.append(
+                point_cloud(*(torch.from_numpy(x) for x in (depth, intrinsics, extrinsics)))
+            )
+        return torch.stack(rgb, dim=1) / 255, torch.stack(cloud, dim=1)
+
+
+def _shifted(images: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Move images (B, H, W, ...) down and right by `moves` (B, 2); edges are repeated."""
+    moved = np.empty_like(images)
+    for target, image, (dy, dx) in zip(moved, images, moves, strict=True):
+        height, width = image.shape[:2]
+        top, left = max(dy, 0), max(dx, 0)
+        bottom, right = min(height + dy, height), min(width + dx, width)
+        target[top:bottom, left:right] = image[top - dy : bottom - dy, left - dx : right - dx]
+        target[top:bottom, :left] = target[top:bottom, left : left + 1]
+        target[top:bottom, right:] = target[top:bottom, right - 1 : right]
+        target[:top] = target[top]
+        target[bottom:] = target[bottom - 1]
+    return moved
