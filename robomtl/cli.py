@@ -1,0 +1,164 @@
+"""The `robomtl` command. Every subcommand is a function of one config, made from its options."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import field, make_dataclass
+from typing import Annotated, Any, Literal, get_args
+
+import robomtl
+
+Preset = Literal["smoke", "quick", "paper"]
+
+COMMANDS = {
+    "quickstart": (
+        "Do the whole job in one folder: collect, keyframes, train, evaluate, report.",
+        "robomtl quickstart --tasks reach_target push_button --out runs/two",
+    ),
+    "tasks": (
+        "List the tasks: how many variations each has and what counts as success.",
+        "robomtl tasks",
+    ),
+    "collect": (
+        "Collect demonstrations of tasks from scripted experts.",
+        "robomtl collect --tasks reach_target --demos-per-task 20 --out runs/mine/demos",
+    ),
+    "keyframes": (
+        "Find the keyframes of demonstrations and render them into a dataset.",
+        "robomtl keyframes --demos runs/mine/demos --out runs/mine/keyframes.zarr",
+    ),
+    "train": (
+        "Train one policy on all tasks of a dataset.",
+        "robomtl train --data runs/mine/keyframes.zarr --out runs/mine/run",
+    ),
+    "evaluate": (
+        "Measure a policy's success rates over episodes it has not seen.",
+        "robomtl evaluate runs/mine/run --episodes 100 --seed 0 --json success.json",
+    ),
+    "report": (
+        "Write one HTML page about a run: success, curves, demonstrations, rollouts, attention.",
+        "robomtl report runs/mine/run",
+    ),
+}
+
+CONTINUES = "Interrupted or killed, the same command continues where it was."
+
+OVERVIEW = f"""\
+robomtl {robomtl.__version__}: multi-task imitation learning for robot manipulation
+
+usage: robomtl COMMAND [OPTIONS]        robomtl COMMAND --help explains the options
+
+{{commands}}
+
+The five commands from collect to report, without options, do one after the other what quickstart
+does, in the same folder. {CONTINUES}"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; `arguments` are those of the process unless given.
+
+    Raises:
+        SystemExit: Always, but for success: 2 for an error the user can do something about,
+            printed as one line, and 130 for Ctrl-C.
+    """
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name in ("-h", "--help"):
+        print(_overview())
+    elif name == "--version":
+        print(robomtl.__version__)
+    elif name not in COMMANDS:
+        sys.exit(_error(f"unknown command {name!r}; valid: {', '.join(COMMANDS)}"))
+    else:
+        _run(name, rest)
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    import tyro
+
+    from robomtl.agents import AgentError
+    from robomtl.checkpoint import CheckpointError
+    from robomtl.data.exceptions import DataError
+    from robomtl.envs import EnvError
+    from robomtl.exceptions import ExperimentError
+    from robomtl.methods import MethodError
+
+    ours = (ExperimentError, CheckpointError, AgentError, EnvError, MethodError, DataError, OSError)
+
+    summary, example = COMMANDS[name]
+    preset = _preset(arguments)
+    command, config = _command(name, preset)
+    options: Any = tyro.cli(
+        _options(config, preset),
+        prog=f"robomtl {name}",
+        description=f"{summary}\n\nExample: {example}",
+        args=arguments,
+        config=(tyro.conf.PositionalMetavarFromFieldName,),
+    )
+    try:
+        command(options.config)
+    except KeyboardInterrupt:
+        print(f"interrupted. {CONTINUES}", file=sys.stderr)
+        sys.exit(130)
+    except ours as error:
+        if options.traceback:
+            raise
+        sys.exit(_error(str(error)))
+
+
+def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
+    """The function behind a command, and the config it has by default."""
+    # Imported here so that `robomtl --help`, and every worker process, start at once.
+    from robomtl.collection import collect
+    from robomtl.evaluation import evaluate
+    from robomtl.keyframing import keyframes
+    from robomtl.presets import PRESETS
+    from robomtl.quickstart import quickstart
+    from robomtl.report import report
+    from robomtl.tasklist import TasksConfig, show_tasks
+    from robomtl.train_command import train_command
+
+    job = PRESETS[preset]
+    commands: dict[str, tuple[Callable[[Any], Any], Any]] = {
+        "quickstart": (quickstart, job),
+        "tasks": (show_tasks, TasksConfig()),
+        "collect": (collect, job.collect()),
+        "keyframes": (keyframes, job.keyframes()),
+        "train": (train_command, job.train()),
+        "evaluate": (evaluate, job.evaluate()),
+        "report": (report, job.report()),
+    }
+    return commands[name]
+
+
+def _preset(arguments: Sequence[str]) -> Preset:
+    """Finds --preset, because it decides what the other options' defaults are."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset")
+    preset = parser.parse_known_args(arguments)[0].preset
+    return preset if preset in get_args(Preset) else "quick"  # tyro refuses a wrong one
+
+
+def _options(config: Any, preset: Preset) -> type:
+    """A dataclass of a config's fields and the options that all commands share."""
+    from tyro.conf import FlagCreatePairsOff, arg
+
+    size = arg(help="Size of the job; sets the defaults of the other options.")
+    where = arg(help="Show where in the code an error came from.")
+    return make_dataclass(
+        "Options",
+        [
+            ("preset", Annotated[Preset, size], field(default=preset)),
+            ("config", Annotated[type(config), arg(name="")], field(default=config)),
+            ("traceback", FlagCreatePairsOff[Annotated[bool, where]], field(default=False)),
+        ],
+    )
+
+
+def _overview() -> str:
+    lines = [f"  {name:<12}{summary}" for name, (summary, _) in COMMANDS.items()]
+    return OVERVIEW.format(commands="\n".join(lines))
+
+
+def _error(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2

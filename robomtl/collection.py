@@ -1,0 +1,125 @@
+"""Demonstrations from the scripted experts, collected by several processes into one store."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle, repeat
+from pathlib import Path
+from typing import Literal
+
+from rich.table import Table
+
+from robomtl import envs
+from robomtl.data import DemoKey, DemoStore
+from robomtl.environments import kept_environment
+from robomtl.exceptions import ExperimentError
+from robomtl.parallel import cores, parallel
+from robomtl.progress import console, progress_bar
+
+# Seeds from here on belong to checkpoint selection and evaluation, so demos must stay below.
+FIRST_UNSEEN_SEED = 500_000
+
+
+@dataclass(frozen=True)
+class CollectConfig:
+    """What to demonstrate, how often, and where to keep it."""
+
+    out: Path
+    """Folder of demonstrations; the same folder again continues, or adds to it."""
+    tasks: tuple[str, ...] = envs.TASKS
+    """Tasks to demonstrate; `robomtl tasks` explains them."""
+    demos_per_task: int = 100
+    """How many demonstrations of each task."""
+    variation: int | Literal["all"] = 0
+    """Variation of the task, or "all" to go through all of them in turn."""
+    seed: int = 0
+    """Seed of each task's first demonstration; the others count up from it."""
+    workers: int = field(default_factory=cores)
+    """Processes; the demonstrations do not depend on their number."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What collecting one demonstration took."""
+
+    key: DemoKey
+    attempts: int
+    frames: int
+    seconds: float
+
+
+def planned(config: CollectConfig) -> list[DemoKey]:
+    """The demonstrations that a config asks for, by task and variation.
+
+    Raises:
+        UnknownNameError: There is no such task or variation.
+        ExperimentError: No demonstration, or seeds that are kept for evaluation.
+    """
+    if config.demos_per_task < 1:
+        raise ExperimentError(f"demos per task must be at least 1, not {config.demos_per_task}")
+    last = config.seed + config.demos_per_task - 1
+    if config.seed < 0 or last >= FIRST_UNSEEN_SEED:
+        raise ExperimentError(
+            f"demonstrations would have seeds {config.seed} to {last}; they must be within 0 to "
+            f"{FIRST_UNSEEN_SEED - 1}, because policies are tested on the seeds above"
+        )
+    keys = []
+    for task in config.tasks:
+        valid = range(envs.variation_count(task))
+        if config.variation != "all" and config.variation not in valid:
+            raise envs.UnknownNameError(f"variation of {task}", config.variation, ("all", *valid))
+        variations = valid if config.variation == "all" else (config.variation,)
+        seeds = range(config.seed, last + 1)
+        keys += sorted(map(DemoKey, repeat(task), cycle(variations), seeds))
+    return keys
+
+
+def collect(config: CollectConfig) -> list[Collected]:
+    """Collects what is not in the store yet, and prints a table of it.
+
+    Returns:
+        One entry per demonstration that was collected now.
+
+    Raises:
+        JobError: An expert failed; the message names task and seed. What was collected is kept.
+    """
+    keys = planned(config)
+    present = set(DemoStore(config.out).keys())
+    missing = [key for key in keys if key not in present]
+    collected: list[Collected] = []
+    failed = 0
+    with progress_bar("demonstrations", len(keys), len(keys) - len(missing)) as advance:
+        for one in parallel(partial(_collect_one, config.out), missing, config.workers):
+            collected.append(one)
+            failed += one.attempts - 1
+            advance(note=f"{failed} failed attempts")
+    console.print(_table(keys, collected))
+    return collected
+
+
+def _collect_one(store: Path, key: DemoKey) -> Collected:
+    start = time.perf_counter()
+    demo = kept_environment(key.task, key.variation).collect_demo(key.seed)
+    DemoStore(store).add(demo)
+    return Collected(key, demo.attempts, len(demo), time.perf_counter() - start)
+
+
+def _table(keys: list[DemoKey], collected: list[Collected]) -> Table:
+    by_task = defaultdict(list)
+    for one in collected:
+        by_task[one.key.task].append(one)
+    table = Table("task", title="Demonstrations")
+    for name in ("demos", "new", "attempts", "mean frames", "seconds"):
+        table.add_column(name, justify="right")
+    for task in dict.fromkeys(key.task for key in keys):
+        new = by_task[task]
+        table.add_row(
+            task,
+            str(sum(key.task == task for key in keys)),
+            str(len(new)),
+            str(sum(one.attempts for one in new)),
+            f"{sum(one.frames for one in new) / len(new):.0f}" if new else "–",
+            f"{sum(one.seconds for one in new):.1f}",
+        )
+    return table

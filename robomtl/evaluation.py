@@ -1,0 +1,205 @@
+"""Success rates of a trained policy, over episodes it has not seen."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+from tyro.conf import Positional
+
+from robomtl.agents import KeyframePolicy
+from robomtl.confidence import wilson_interval
+from robomtl.data import DemoKey
+from robomtl.data.atomic import write_atomically
+from robomtl.devices import Device, resolve_device
+from robomtl.environments import kept_environment
+from robomtl.envs.tabletop.tasks import TASKS
+from robomtl.episode import Episode, run_episode
+from robomtl.episode_log import EpisodeLog
+from robomtl.exceptions import ExperimentError, RunFolderError
+from robomtl.parallel import cores, parallel
+from robomtl.progress import console, progress_bar
+from robomtl.versions import versions
+
+# Demonstrations have seeds below 500,000 and checkpoints are chosen on seeds below this one.
+FIRST_SEED = 1_000_000
+EPISODES_PER_SEED = 100_000
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Which policy to evaluate, and on how many episodes."""
+
+    run: Positional[Path]
+    """Folder of a training run."""
+    episodes: int = 100
+    """Episodes of each task."""
+    seed: int = 0
+    """Chooses the episodes; the same seed means the same episodes for every policy."""
+    tasks: tuple[str, ...] = ()
+    """Tasks to evaluate; without any, all that the policy was trained on."""
+    variation: int = 0
+    """Variation of the tasks."""
+    device: Device = "cpu"
+    """Where the policy computes; each worker holds its own copy there."""
+    workers: int = field(default_factory=cores)
+    """Processes; the result does not depend on their number."""
+    json: Path | None = None
+    """Also write the summary to this file."""
+
+
+def evaluate(config: EvaluateConfig) -> dict[str, Any]:
+    """Runs the episodes that are not recorded yet, and writes and prints the success rates.
+
+    The folder `RUN/evaluations/<name>` holds an `episodes.jsonl` and a `summary.json`. Its name
+    contains a digest of the policy and of all versions, so that episodes of another policy, or in
+    another simulator, never mix with these.
+
+    Returns:
+        The summary: "success" {task: rate}, "mean", "episodes" (per task), "confidence"
+        {task: [low, high]} (95 % Wilson), and what it takes to repeat it.
+
+    Raises:
+        RunFolderError: `run` holds no policy.
+        ExperimentError: A task the policy was not trained on, or no episode.
+        JobError: An episode raised an error; the message names it. Finished ones are kept.
+    """
+    policy_file = policy_path(config.run)
+    digest = _digest(policy_file)
+    tasks = _tasks(config, KeyframePolicy.load(policy_file))
+    used = versions()
+    name = f"variation{config.variation}-seed{config.seed}-{_digest(policy_file, used)}"
+    folder = config.run / "evaluations" / name
+    keys = planned(config, tasks)
+    play = partial(_play, policy_file, resolve_device(config.device), digest)
+    with EpisodeLog(folder / "episodes.jsonl") as log:
+        missing = [key for key in keys if key not in log.episodes]
+        with progress_bar("episodes", len(keys), len(keys) - len(missing)) as advance:
+            for episode in parallel(play, missing, config.workers):
+                log.append(episode)
+                advance()
+    summary = summarise([log.episodes[key] for key in keys]) | {
+        "seed": config.seed,
+        "variation": config.variation,
+        "max_steps": {task: TASKS[task].max_steps for task in tasks},
+        "policy": {"file": str(policy_file), "digest": digest},
+        "versions": used,
+    }
+    text = json.dumps(summary, indent=2).encode() + b"\n"
+    write_atomically(folder / "summary.json", text)
+    if config.json is not None:
+        write_atomically(config.json, text)
+    console.print(success_table(summary))
+    return summary
+
+
+def policy_path(run: Path) -> Path:
+    """The policy of a run.
+
+    Raises:
+        RunFolderError: There is none.
+    """
+    path = run / "checkpoints" / "policy.pt"
+    if not path.is_file():
+        raise RunFolderError(f"no policy in {run} ({path} is missing): `robomtl train` makes one")
+    return path
+
+
+def newest_summary(run: Path) -> dict[str, Any] | None:
+    """The summary that was last written for the run's present policy, or None."""
+    digest = _digest(policy_path(run))
+    files = (run / "evaluations").glob("*/summary.json")
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        summary: dict[str, Any] = json.loads(file.read_text())
+        if summary["policy"]["digest"] == digest:
+            return summary
+    return None
+
+
+def planned(config: EvaluateConfig, tasks: tuple[str, ...]) -> list[DemoKey]:
+    """The episodes that a config asks for, task by task; they do not depend on the policy.
+
+    Raises:
+        ExperimentError: `episodes` is not within 1..100,000.
+    """
+    if not 1 <= config.episodes <= EPISODES_PER_SEED or config.seed < 0:
+        raise ExperimentError(
+            f"episodes must be within 1 to {EPISODES_PER_SEED} and the seed not negative: "
+            f"{config.episodes} episodes, seed {config.seed}"
+        )
+    first = FIRST_SEED + EPISODES_PER_SEED * config.seed
+    seeds = range(first, first + config.episodes)
+    return [DemoKey(task, config.variation, seed) for task in tasks for seed in seeds]
+
+
+def summarise(episodes: list[Episode]) -> dict[str, Any]:
+    """Success rates with their intervals, mean over tasks, and how episodes failed."""
+    by_task = defaultdict(list)
+    for episode in episodes:
+        by_task[episode.task].append(episode)
+    won = {task: sum(one.success for one in ones) for task, ones in by_task.items()}
+    success = {task: won[task] / len(ones) for task, ones in by_task.items()}
+    return {
+        "success": success,
+        "mean": sum(success.values()) / len(success),
+        "episodes": min(map(len, by_task.values())),
+        "confidence": {task: wilson_interval(won[task], len(by_task[task])) for task in by_task},
+        "steps": {task: sum(e.steps for e in ones) / len(ones) for task, ones in by_task.items()},
+        "errors": {t: Counter(e.error for e in ones if e.error) for t, ones in by_task.items()},
+    }
+
+
+def success_table(summary: dict[str, Any]) -> Table:
+    """The success rates for a terminal."""
+    table = Table("task", title=f"Success over {summary['episodes']} episodes per task")
+    for name in ("success", "95 % interval", "mean steps", "errors"):
+        table.add_column(name, justify="right")
+    for task, rate in summary["success"].items():
+        low, high = summary["confidence"][task]
+        table.add_row(
+            task,
+            f"{rate:.2f}",
+            f"{low:.2f} – {high:.2f}",
+            f"{summary['steps'][task]:.1f}",
+            ", ".join(f"{n} {name}" for name, n in summary["errors"][task].items()) or "–",
+        )
+    table.add_section()
+    table.add_row("mean", f"[bold]{summary['mean']:.2f}[/]")
+    return table
+
+
+def _digest(file: Path, used: Mapping[str, str] | None = None) -> str:
+    sha = hashlib.sha256(file.read_bytes())
+    if used is not None:
+        sha.update(json.dumps(used).encode())
+    return sha.hexdigest()[:12]
+
+
+def _tasks(config: EvaluateConfig, policy: KeyframePolicy) -> tuple[str, ...]:
+    unknown = set(config.tasks) - set(policy.tasks)
+    if unknown:
+        raise ExperimentError(
+            f"the policy was not trained on {', '.join(sorted(unknown))}; its tasks: "
+            f"{', '.join(policy.tasks)}"
+        )
+    return config.tasks or policy.tasks
+
+
+@lru_cache(maxsize=1)
+def _kept_policy(path: Path, device: str, digest: str) -> KeyframePolicy:
+    if parent_process() is not None:  # workers share the cores already
+        torch.set_num_threads(1)
+    return KeyframePolicy.load(path, device=device)
+
+
+def _play(path: Path, device: str, digest: str, key: DemoKey) -> Episode:
+    policy = _kept_policy(path, device, digest)
+    env = kept_environment(key.task, key.variation, policy.cameras, policy.image_size)
+    return run_episode(env, policy, key.task, key.seed)

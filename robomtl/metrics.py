@@ -1,0 +1,95 @@
+"""What a training run writes down about itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+from types import TracebackType
+
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from robomtl.methods import Record
+
+
+class Metrics:
+    """Means over the steps since the last line, to metrics.jsonl and to TensorBoard.
+
+    A line holds the iteration, iterations per second, the fraction of time spent waiting for
+    data, each task's loss and weight, and each term of the loss for each task.
+
+    Args:
+        out: Folder of the run.
+        iteration: Where the run starts or continues; later lines of an interrupted run go.
+    """
+
+    def __init__(self, out: Path, iteration: int) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / "metrics.jsonl"
+        kept = _lines_up_to(path, iteration) if path.exists() else []
+        path.write_text("".join(kept))
+        self._file = path.open("a")
+        self._board = SummaryWriter(str(out / "tensorboard"), purge_step=iteration + 1)
+        self._start()
+
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._board.close()
+
+    def waited(self, seconds: float) -> None:
+        """Add time spent waiting for data."""
+        self._waited += seconds
+
+    def add(self, record: Record, terms: dict[str, Tensor]) -> None:
+        """Add one step: what the method did, and the terms (K,) of the loss."""
+        self._steps += 1
+        for task, loss in record.losses.items():
+            self._sums["loss"][task] += loss
+            self._sums["weight"][task] += record.weights[task]
+        for name, values in terms.items():
+            for task, value in zip(record.losses, values.tolist(), strict=True):
+                self._sums[name][task] += value
+
+    def write(self, iteration: int) -> None:
+        """Write a line with the means since the last one."""
+        elapsed = time.perf_counter() - self._started
+        line: dict[str, object] = {
+            "iteration": iteration,
+            "iterations_per_second": self._steps / elapsed,
+            "data_wait": self._waited / elapsed,
+        }
+        for name, sums in self._sums.items():
+            means = {task: total / self._steps for task, total in sums.items()}
+            line[name] = means
+            self._board.add_scalar(f"{name}/mean", sum(means.values()) / len(means), iteration)
+            for task, mean in means.items():
+                self._board.add_scalar(f"{name}/{task}", mean, iteration)
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        self._start()
+
+    def _start(self) -> None:
+        self._sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._steps = 0
+        self._waited = 0.0
+        self._started = time.perf_counter()
+
+
+def _lines_up_to(path: Path, iteration: int) -> list[str]:
+    """Return the whole lines up to `iteration`; a killed run may have left half a line."""
+    kept = []
+    for line in path.read_text().splitlines(keepends=True):
+        if not line.endswith("\n") or json.loads(line)["iteration"] > iteration:
+            break
+        kept.append(line)
+    return kept

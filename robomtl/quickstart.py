@@ -1,0 +1,122 @@
+"""The whole job in one folder: demonstrations, keyframes, a policy, its success rates, a report."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from robomtl import envs
+from robomtl.collection import CollectConfig, collect
+from robomtl.devices import Device
+from robomtl.evaluation import EvaluateConfig, evaluate, success_table
+from robomtl.keyframing import KeyframesConfig, keyframes
+from robomtl.parallel import cores
+from robomtl.progress import console
+from robomtl.report import ReportConfig, report
+from robomtl.train_command import TrainCommandConfig, train_command
+from robomtl.training import TrainConfig
+
+
+@dataclass(frozen=True)
+class QuickstartConfig:
+    """How big the whole job is. It also says what each stage alone does by default."""
+
+    out: Path = Path("runs/quickstart")
+    """Folder of everything; run again with the same folder to continue."""
+    tasks: tuple[str, ...] = envs.TASKS
+    """Tasks that one policy learns; `robomtl tasks` explains them."""
+    demos_per_task: int = 100
+    """Demonstrations of each task."""
+    image_size: int = 128
+    """Width and height of the policy's images in pixels."""
+    every: int | None = 5
+    """Also learn from every n-th frame in the first half of the way to each keyframe."""
+    iterations: int = 8000
+    """Training steps."""
+    batch_size: int = 32
+    """Samples of a training step."""
+    episodes: int = 100
+    """Evaluation episodes of each task."""
+    seed: int = 0
+    """Of the training and of the evaluation episodes; demonstrations always start at seed 0."""
+    device: Device = "auto"
+    """Where the policy learns."""
+    look: Literal["pretty", "fast"] = "pretty"
+    """Look of the report's pictures; "fast" takes a tenth of the time."""
+    workers: int = field(default_factory=cores)
+    """Processes of every stage but training."""
+
+    @property
+    def run(self) -> Path:
+        """Folder of the training run."""
+        return self.out / "run"
+
+    def collect(self) -> CollectConfig:
+        """What the first stage does."""
+        return CollectConfig(
+            out=self.out / "demos",
+            tasks=self.tasks,
+            demos_per_task=self.demos_per_task,
+            workers=self.workers,
+        )
+
+    def keyframes(self) -> KeyframesConfig:
+        """What the second stage does."""
+        return KeyframesConfig(
+            demos=self.out / "demos",
+            out=self.out / "keyframes.zarr",
+            image_size=self.image_size,
+            every=self.every,
+            workers=self.workers,
+        )
+
+    def train(self) -> TrainCommandConfig:
+        """What the third stage does."""
+        training = TrainConfig(
+            data=self.out / "keyframes.zarr",
+            iterations=self.iterations,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            device=self.device,
+        )
+        return TrainCommandConfig(out=self.run, training=training)
+
+    def evaluate(self) -> EvaluateConfig:
+        """What the fourth stage does."""
+        return EvaluateConfig(
+            run=self.run, episodes=self.episodes, seed=self.seed, workers=self.workers
+        )
+
+    def report(self) -> ReportConfig:
+        """What the last stage does."""
+        return ReportConfig(run=self.run, look=self.look, workers=self.workers)
+
+
+def quickstart(config: QuickstartConfig) -> None:
+    """Runs the five stages; each continues where it was when this was interrupted."""
+    with _timed("Everything"):
+        with _timed("1/5 Collect demonstrations"):
+            collect(config.collect())
+        with _timed("2/5 Render their keyframes"):
+            # The folder may have demonstrations of other tasks too, from an earlier quickstart.
+            keyframes(replace(config.keyframes(), tasks=config.tasks))
+        with _timed("3/5 Train a policy"):
+            train_command(config.train())
+        with _timed("4/5 Evaluate it"):
+            summary = evaluate(config.evaluate())
+        with _timed("5/5 Write the report"):
+            page = report(config.report())
+        console.rule("Done", align="left")
+        console.print(success_table(summary))
+        console.print(f"Report: {page}")
+
+
+@contextmanager
+def _timed(heading: str) -> Iterator[None]:
+    console.rule(heading, align="left")
+    start = time.perf_counter()
+    yield
+    minutes, seconds = divmod(round(time.perf_counter() - start), 60)
+    console.print(f"[dim]{heading}: {minutes} min {seconds} s[/]")

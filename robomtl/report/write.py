@@ -1,0 +1,80 @@
+"""Gathering what a report shows, and writing it."""
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tyro.conf import Positional
+
+from robomtl.agents import KeyframePolicy
+from robomtl.data.atomic import write_atomically
+from robomtl.evaluation import newest_summary, policy_path
+from robomtl.exceptions import RunFolderError
+from robomtl.parallel import cores, parallel
+from robomtl.progress import console, progress_bar
+from robomtl.report.curves import loss_curves
+from robomtl.report.page import render_page
+from robomtl.report.showcase import make_showcase
+from robomtl.versions import versions
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Which run to report."""
+
+    run: Positional[Path]
+    """Folder of a training run."""
+    out: Path | None = None
+    """The page to write; RUN/report.html unless given."""
+    look: Literal["pretty", "fast"] = "pretty"
+    """Look of the pictures; "fast" takes a tenth of the time."""
+    workers: int = field(default_factory=cores)
+    """Processes that film the rollouts."""
+
+
+def report(config: ReportConfig) -> Path:
+    """Writes the report of a run, from its files and from fresh rollouts of its policy.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunFolderError: The run has no policy or no metrics.
+        JobError: A rollout failed; the message names its task.
+    """
+    policy_file = policy_path(config.run)
+    policy = KeyframePolicy.load(policy_file)
+    steps, losses = _losses(config.run / "metrics.jsonl")
+    showcases = []
+    with progress_bar("films", len(policy.tasks)) as advance:
+        for showcase in parallel(
+            partial(make_showcase, policy_file, config.look), policy.tasks, config.workers
+        ):
+            showcases.append(showcase)
+            advance()
+    html = render_page(
+        run=str(config.run),
+        summary=newest_summary(config.run),
+        curves=loss_curves(steps, losses),
+        tasks=showcases,
+        cameras=policy.cameras,
+        versions=versions(),
+        config=json.loads((config.run / "config.json").read_text()),
+    )
+    path = config.out or config.run / "report.html"
+    write_atomically(path, html.encode())
+    console.print(f"Report: {path} ({len(html) / 1e6:.1f} MB)")
+    return path
+
+
+def _losses(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Training steps (N,) and each task's loss (N,) from a run's metrics."""
+    if not path.is_file():
+        raise RunFolderError(f"{path} is missing: {path.parent} is not a run of `robomtl train`")
+    lines: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
+    tasks = lines[-1]["loss"] if lines else ()
+    losses = {task: np.array([line["loss"][task] for line in lines]) for task in tasks}
+    return np.array([line["iteration"] for line in lines]), losses

@@ -1,0 +1,218 @@
+"""Training: one policy on all its tasks, resumable to the bit."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+# Fresh memory for every activation costs up to half of a training step in page faults; huge pages
+# make them few. torch reads this once, when it first allocates.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from robomtl import methods
+from robomtl.agents.augmentation import AugmentationConfig
+from robomtl.agents.average import WeightAverage
+from robomtl.agents.batch import Batch
+from robomtl.agents.cloning import CloningObjective, LossConfig
+from robomtl.agents.network import KeyframeNetwork, NetworkConfig
+from robomtl.agents.policy import KeyframePolicy
+from robomtl.agents.sampling import KeyframeBatches
+from robomtl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from robomtl.data import KeyframeDataset
+from robomtl.metrics import Metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a policy is trained. Iterations, batch, optimiser and rate are the paper's."""
+
+    data: Path
+    """Keyframe dataset to learn from."""
+    tasks: tuple[str, ...] = ()
+    """Tasks to learn; all of the dataset's when none is named."""
+    method: str = "equal"
+    """Multi-task method."""
+    iterations: int = 8000
+    """Optimisation steps."""
+    batch_size: int = 32
+    """Samples in a batch, spread over all tasks."""
+    learning_rate: float = 1e-3
+    """Adam's learning rate."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Whether the learning rate stays or falls to zero along half a cosine."""
+    average: float = 0.999
+    """Decay per step of the running average of the weights, which becomes the policy."""
+    seed: int = 0
+    """Seed of initialisation, batches and augmentation."""
+    device: str = "cpu"
+    """Device to train on."""
+    precision: Literal["bf16", "f32"] = "bf16"
+    """Number format of the convolutions; bf16 is several times faster."""
+    checkpoint_interval: int = 500
+    """Steps between checkpoints."""
+    log_interval: int = 50
+    """Steps between lines of metrics."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+
+# What may differ between a run and its resumption without changing a bit of the result.
+_FREE = ("data", "checkpoint_interval", "log_interval")
+
+Callback = Callable[[int, KeyframePolicy], None]
+
+
+def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None) -> Path:
+    """Train a policy, or continue a run that was interrupted, and return the policy's path.
+
+    `out` gets config.json, metrics.jsonl, tensorboard/ and checkpoints/: `last.pt` to continue
+    from and `policy.pt` to evaluate. A run that continues from a checkpoint ends with the same
+    bits as one that was never interrupted, on the same machine and number of threads.
+
+    Args:
+        config: How to train.
+        out: Folder of the run.
+        on_checkpoint: Called after every checkpoint with the iteration and the policy so far.
+
+    Raises:
+        CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
+        NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
+    """
+    return _Run(config, Path(out)).train(on_checkpoint)
+
+
+class _Run:
+    """Everything that changes while training."""
+
+    def __init__(self, config: TrainConfig, out: Path) -> None:
+        self.config = config
+        self.out = out
+        dataset = KeyframeDataset(config.data, config.tasks or None)
+        self.tasks = dataset.tasks
+        self.batches = KeyframeBatches(
+            dataset.load(),
+            self.tasks,
+            cameras=dataset.cameras,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            augmentation=config.augmentation,
+        )
+        torch.manual_seed(config.seed)
+        self.network = KeyframeNetwork(self.batches.stages, len(dataset.cameras), config.network)
+        self.network.to(config.device)
+        self.average = WeightAverage(self.network, config.average)
+        self.policy = KeyframePolicy(
+            self.average.network, self.tasks, dataset.cameras, dataset.image_size
+        )
+        self.objective = CloningObjective(self.network, self.tasks, config.losses, config.precision)
+        self.method = methods.make(config.method, self.tasks)
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=config.learning_rate, fused=True
+        )
+        self.iteration = 0
+        if self.checkpoint.exists():
+            self._resume()
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "config.json").write_text(json.dumps(self._settings(), indent=2) + "\n")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "checkpoints" / "last.pt"
+
+    def train(self, on_checkpoint: Callback | None) -> Path:
+        config = self.config
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Metrics(self.out, self.iteration) as metrics, Progress(*columns) as progress:
+            bar = progress.add_task("training", total=config.iterations, completed=self.iteration)
+            for batch in self._prefetched(metrics):
+                loss = self._step(batch, metrics)
+                progress.update(bar, advance=1, description=f"training, loss {loss:.3f}")
+                due = self.iteration % config.checkpoint_interval == 0
+                if due or self.iteration == config.iterations:
+                    # Metrics first: what is logged must never be newer than what is resumed from.
+                    metrics.write(self.iteration)
+                    self._save()
+                    if on_checkpoint is not None:
+                        on_checkpoint(self.iteration, self.policy)
+                elif self.iteration % config.log_interval == 0:
+                    metrics.write(self.iteration)
+        return self._save_policy()
+
+    def _step(self, batch: Batch, metrics: Metrics) -> float:
+        config = self.config
+        if config.schedule == "cosine":
+            progress = self.iteration / config.iterations
+            rate = config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+            self.optimiser.param_groups[0]["lr"] = rate
+        record = self.method.backward(self.objective, batch.to(config.device))
+        self.optimiser.step()
+        self.iteration += 1
+        self.average.update(self.network, self.iteration)
+        metrics.add(record, self.objective.terms)
+        return sum(record.losses.values()) / len(record.losses)
+
+    def _prefetched(self, metrics: Metrics) -> Iterator[Batch]:
+        """Yield the batches that are left, making one ahead while the network is busy."""
+        with ThreadPoolExecutor(1) as maker:
+            following = maker.submit(self.batches.__getitem__, self.iteration)
+            for number in range(self.iteration, self.config.iterations):
+                started = time.perf_counter()
+                batch = following.result()
+                metrics.waited(time.perf_counter() - started)
+                following = maker.submit(self.batches.__getitem__, number + 1)
+                yield batch
+
+    def _settings(self) -> dict[str, object]:
+        return {**asdict(self.config), "data": str(self.config.data), "tasks": list(self.tasks)}
+
+    def _save(self) -> None:
+        self._save_policy()
+        content = {
+            "iteration": self.iteration,
+            "settings": json.dumps(self._settings()),
+            "samples": len(self.batches.data["task"]),
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "method": self.method.state_dict(),
+        }
+        save_checkpoint(self.checkpoint, content)
+
+    def _save_policy(self) -> Path:
+        path = self.out / "checkpoints" / "policy.pt"
+        self.policy.save(path)
+        return path
+
+    def _resume(self) -> None:
+        content = load_checkpoint(self.checkpoint, self.config.device)
+        theirs = {**json.loads(content["settings"]), "samples": content["samples"]}
+        ours = {**self._settings(), "samples": len(self.batches.data["task"])}
+        ours = json.loads(json.dumps(ours))
+        different = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
+        if different:
+            what = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in different)
+            raise CheckpointError(
+                f"{self.out} holds a run with other settings: {what}. "
+                "Continue it with its own settings, or train into another folder."
+            )
+        self.iteration = content["iteration"]
+        self.network.load_state_dict(content["network"])
+        self.average.network.load_state_dict(content["average"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.method.load_state_dict(content["method"])

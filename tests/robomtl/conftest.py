@@ -1,0 +1,78 @@
+import contextlib
+import fcntl
+import subprocess
+import sys
+import time
+
+import pytest
+
+from robomtl.cli import main
+
+
+class CommandLine:
+    """`robomtl` as a user runs it, in a process of its own."""
+
+    def run(self, *arguments):
+        command = [sys.executable, "-m", "robomtl", *map(str, arguments)]
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout
+
+    def kill(self, *arguments, when):
+        """Starts the command and kills it, like a power cut, as soon as `when()` holds."""
+        command = [sys.executable, "-m", "robomtl", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 120
+        while not when():
+            assert process.poll() is None, process.stdout.read().decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def robomtl():
+    return CommandLine()
+
+
+@pytest.fixture
+def refused(capsys, monkeypatch):
+    """Runs a command in this process, which is quicker, and returns the error that it prints."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit:
+            main([str(argument) for argument in arguments])
+        message = capsys.readouterr().err
+        assert exit.value.code == 2, message
+        assert "Traceback" not in message
+        return message
+
+    return run
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """Runs a command in this process, which is quicker, and returns what it prints."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments):
+        with contextlib.suppress(SystemExit):  # --help ends so
+            main([str(argument) for argument in arguments])
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def smoke(robomtl, tmp_path_factory, request):
+    """The folder of one smoke quickstart, shared by the processes of a parallel test run."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if hasattr(request.config, "workerinput") else root
+    with (root / "smoke.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "smoke.txt").exists():
+            output = robomtl.run("quickstart", "--preset", "smoke", "--out", root / "smoke")
+            (root / "smoke.txt").write_text(output)
+    return root / "smoke"

@@ -1,0 +1,99 @@
+import re
+
+import pytest
+
+from robomtl.cli import COMMANDS, main
+from robomtl.envs import TASKS
+
+
+def test_without_a_command_it_says_which_there_are(printed):
+    for overview in (printed(), printed("--help")):
+        assert all(f"\n  {command} " in overview for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_a_command_does_and_gives_an_example(printed, command):
+    text = printed(command, "--help")
+    assert COMMANDS[command][0] in text
+    assert f"Example: robomtl {command}" in text
+
+
+def test_help_shows_the_defaults_of_the_preset(printed):
+    for arguments, demos in ((["--preset", "paper"], 100), (["--preset=smoke"], 2)):
+        text = printed("collect", *arguments, "--help")
+        default = re.search(r"--demos-per-task INT.*?\(default: (\d+)\)", text, re.DOTALL)
+        assert default[1] == str(demos)
+
+
+def test_tasks_lists_every_task_with_what_success_means(printed):
+    text = printed("tasks")
+    assert all(task in text for task in TASKS)
+    assert text.count("Done when") == len(TASKS)
+
+
+def test_an_unknown_name_is_answered_with_the_valid_ones(refused, tmp_path):
+    assert "quickstart" in refused("colect")
+    assert "smoke" in refused("collect", "--preset", "huge")
+    message = refused("collect", "--tasks", "reach_targt", "--out", tmp_path)
+    assert "'reach_targt'" in message
+    assert all(task in message for task in TASKS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_camera_or_task_of_a_policy_is_answered_with_the_valid_ones(
+    refused, smoke, tmp_path
+):
+    dataset = ("--demos", smoke / "demos", "--out", tmp_path / "keyframes.zarr")
+    message = refused("keyframes", *dataset, "--cameras", "wrst")
+    assert "'wrst'" in message
+    assert "left_shoulder, right_shoulder, wrist, overhead, front" in message
+    message = refused("evaluate", smoke / "run", "--tasks", "stack_wine")
+    assert "reach_target" in message
+
+
+def test_a_missing_input_says_which_command_makes_it(refused, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    assert "robomtl collect" in refused("keyframes", "--demos", nowhere)
+    assert "robomtl train" in refused("evaluate", nowhere)
+    assert "robomtl train" in refused("report", nowhere)
+    assert not nowhere.exists()
+
+
+def test_demonstrations_cannot_use_the_seeds_of_the_evaluation(refused, tmp_path):
+    message = refused("collect", "--seed", 499_999, "--demos-per-task", 2, "--out", tmp_path)
+    assert "500000" in message
+
+
+def test_an_error_in_a_worker_names_the_job(refused, tmp_path):
+    damaged = tmp_path / "reach_target" / "variation0" / "demo_000007.npz"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"damaged")
+    message = refused("keyframes", "--demos", tmp_path, "--out", tmp_path / "keyframes.zarr")
+    assert message.startswith("error: reach_target variation 0 seed 7: CorruptDemoError: ")
+    assert str(damaged) in message
+
+
+def test_traceback_shows_where_an_error_came_from(tmp_path):
+    with pytest.raises(Exception, match=r"policy\.pt is missing"):
+        main(["evaluate", str(tmp_path), "--traceback"])
+
+
+def test_the_same_quickstart_again_finds_everything_done(robomtl, smoke):
+    def made():
+        files = [*smoke.glob("demos/**/*.npz"), *smoke.glob("run/**/*-seed0-*/episodes.jsonl")]
+        return {path: path.stat().st_mtime_ns for path in files}
+
+    before = made()
+    assert len(before) == 2 * 2 + 1
+    weights = (smoke / "run" / "checkpoints" / "policy.pt").read_bytes()
+    output = robomtl.run("quickstart", "--preset", "smoke", "--out", smoke)
+    assert str(smoke / "run" / "report.html") in output.replace("\n", "")
+    assert made() == before
+    assert (smoke / "run" / "checkpoints" / "policy.pt").read_bytes() == weights
+
+
+def test_all_variations_of_a_task_are_collected_in_turn(printed, tmp_path):
+    options = ("--tasks", "reach_target", "--demos-per-task", 3, "--variation", "all")
+    printed("collect", *options, "--workers", 1, "--out", tmp_path)
+    folders = {path.name for path in (tmp_path / "reach_target").iterdir()}
+    assert folders == {"variation0", "variation1", "variation2"}

@@ -1,0 +1,73 @@
+import re
+
+import numpy as np
+import pytest
+
+from robomtl.report.curves import loss_curves
+from robomtl.report.images import animation, overlay, still
+
+
+@pytest.fixture(scope="module")
+def page(smoke):
+    return (smoke / "run" / "report.html").read_text()
+
+
+def test_the_page_needs_nothing_but_itself(page):
+    assert "http" not in page
+    assert not re.search(r"<(link|script|iframe)\b|@import", page)
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert sources
+    assert all(source.startswith(("data:image/", "#")) for source in sources)
+    assert not re.search(r"url\((?!#)", page)
+    assert len(page) < 10e6
+
+
+def test_every_task_has_a_row_of_success_and_a_section_with_pictures(page):
+    table = page[page.index('<table id="success">') : page.index("</table>")]
+    for task in ("reach_target", "push_button"):
+        assert f"<td>{task}</td>" in table
+        section = page[page.index(f'<section class="card" id="{task}">') :]
+        section = section[: section.index("</section>")]
+        assert "data:image/webp" in section
+        assert "keyframe 1" in section
+    assert page.count("<section") == 2
+
+
+def test_the_page_says_what_was_used(page):
+    for name in ("python", "torch", "mujoco", "robomtl", "iterations"):
+        assert name in page
+
+
+def test_curves_show_every_task_and_refer_to_nothing_outside():
+    svg = loss_curves(np.arange(5), {"a_task": np.ones(5), "another": np.full(5, 2.0)})
+    assert "a_task" in svg
+    assert "another" in svg
+    assert svg.startswith("<svg")
+    assert "http" not in svg
+    assert set(re.findall(r'href="#([^"]+)', svg)) <= set(re.findall(r'id="([^"]+)', svg))
+
+
+def test_attention_glows_where_it_is_and_leaves_the_rest():
+    picture = np.full((8, 8, 3), 100, np.uint8)
+    attention = np.zeros((4, 4))
+    attention[0, 0] = 1
+    shown = overlay(picture, attention).astype(int)
+    assert shown.shape == (16, 16, 3)
+    assert np.abs(shown[0, 0] - 100).max() > 100
+    assert np.abs(shown[8:, 8:] - 100).max() <= 1
+
+
+def test_an_animation_has_all_its_pictures():
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (16, 24, 3), np.uint8) for _ in range(3)]
+    assert decoded(animation(pictures, 0.1)).n_frames == 3
+    assert decoded(still(pictures[0])).size == (24, 16)
+
+
+def decoded(uri):
+    import base64
+    from io import BytesIO
+
+    from PIL import Image
+
+    return Image.open(BytesIO(base64.b64decode(uri.partition(",")[2])))
