@@ -38,7 +38,10 @@ def test_the_experts_keyframes_played_as_actions_solve_the_task() -> None:
     for frame in find_keyframes(demo):
         action = np.append(demo[frame].gripper_pose, demo[frame].gripper_open)
         _, reward, terminated, truncated, info = env.step(action)
-    assert info["success"] and terminated and not truncated and reward == 1.0
+    assert info["success"]
+    assert terminated
+    assert not truncated
+    assert reward == 1.0
 
 
 def test_reset_shows_the_scene_that_the_demonstration_starts_from() -> None:

@@ -1,11 +1,11 @@
 """Imports go down the house only: commands know agents, agents know data, never back up."""
 
-import ast
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.house.imports import imported_names
 
 FLOORS = ("data", "methods", "envs", "agents")
 # What each wing may import of the others; the rest of robomtl stands above and may import all.
@@ -20,19 +20,6 @@ MAY_REQUIRE = {
     "data": {"numpy", "torch", "zarr", "numcodecs"},
     "methods": {"torch"},
 }
-
-
-def imported_names(file: Path) -> Iterator[tuple[int, str]]:
-    """Line and dotted name of everything that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            # `from robomtl import data` names a wing only together with what it takes.
-            takes = [f"{module}.{alias.name}" for alias in node.names]
-            names = takes if module == "robomtl" else [module]
-            yield from ((node.lineno, name) for name in names)
 
 
 def wing(module: str) -> str:

@@ -1,6 +1,8 @@
 """pyproject.toml and constraints.txt say what is true of the checkout."""
 
 import re
+import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import robomtl
+from tests.house.imports import imported_names
 
 
 def test_every_folder_with_python_in_it_is_installed(
@@ -49,6 +52,37 @@ def test_every_dependency_says_why_it_is_there(checkout: Path) -> None:
     requirements = re.findall(r'^  "[\w.-]+[><=!].*$', text, flags=re.MULTILINE)
     assert requirements
     assert [line for line in requirements if " # " not in line] == []
+
+
+def libraries(files: Iterable[Path]) -> set[str]:
+    """Top-level names of others' packages that these files import."""
+    names = {name.partition(".")[0] for file in files for _, name in imported_names(file)}
+    return names - sys.stdlib_module_names - {"robomtl", "tests", "benchmarks"}
+
+
+def distributions(requirements: Iterable[str]) -> set[str]:
+    """The names of what is required, in the one spelling that all their spellings share."""
+    return {canonicalize_name(Requirement(line).name) for line in requirements}
+
+
+def providers(library: str) -> set[str]:
+    """The distributions that a library's import name may come from; its own name if not here."""
+    return set(map(canonicalize_name, metadata.packages_distributions().get(library, [library])))
+
+
+def test_every_library_that_is_imported_is_required(
+    checkout: Path, pyproject: dict[str, Any], sources: dict[str, Path]
+) -> None:
+    project = pyproject["project"]
+    extras = project["optional-dependencies"]
+    installed = distributions(project["dependencies"])
+    optional = distributions(extras["rl"])
+    developing = installed | distributions(extras["dev"])
+
+    used = libraries(sources.values())
+    assert {name for name in used if not providers(name) & (installed | optional)} == set()
+    used = libraries([*checkout.glob("tests/**/*.py"), *checkout.glob("benchmarks/**/*.py")])
+    assert {name for name in used if not providers(name) & (developing | optional)} == set()
 
 
 def test_installed_version_is_the_package_version() -> None:
