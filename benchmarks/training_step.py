@@ -80,7 +80,7 @@ def time_steps(batches: KeyframeBatches, network: KeyframeNetwork, steps: int) -
 
 
 def time_actions(data: dict[str, np.ndarray], network: KeyframeNetwork, repeats: int) -> None:
-    policy = KeyframePolicy(network, TASKS, CAMERAS)
+    policy = KeyframePolicy(network, TASKS, CAMERAS, 128)
     observation = {name: column[0] for name, column in data.items()} | {"timestep": 0}
     durations = []
     for _ in range(repeats + 3):

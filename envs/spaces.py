@@ -26,22 +26,25 @@ def observation_space(cameras: Sequence[str], image_size: int, task_state: int) 
         image_size: Of their square pictures, in pixels.
         task_state: Length of ``task_low_dim_state``.
     """
-    real = {"low": -np.inf, "high": np.inf, "dtype": np.float64}
     fields: dict[str, spaces.Space] = {
-        "joint_positions": spaces.Box(shape=(7,), **real),
-        "joint_velocities": spaces.Box(shape=(7,), **real),
-        "joint_forces": spaces.Box(shape=(7,), **real),
+        "joint_positions": _real(7),
+        "joint_velocities": _real(7),
+        "joint_forces": _real(7),
         "gripper_open": spaces.Box(0.0, 1.0, (), np.float64),
-        "gripper_pose": spaces.Box(shape=(7,), **real),
-        "gripper_joint_positions": spaces.Box(shape=(2,), **real),
-        "gripper_touch_forces": spaces.Box(shape=(6,), **real),
-        "task_low_dim_state": spaces.Box(shape=(task_state,), **real),
+        "gripper_pose": _real(7),
+        "gripper_joint_positions": _real(2),
+        "gripper_touch_forces": _real(6),
+        "task_low_dim_state": _real(task_state),
         "timestep": spaces.Box(0, np.iinfo(np.int64).max, (), np.int64),
     }
     for camera in cameras:
         shape = (image_size, image_size)
         fields[f"{camera}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
         fields[f"{camera}_depth"] = spaces.Box(0.0, np.inf, shape, np.float32)
-        fields[f"{camera}_camera_intrinsics"] = spaces.Box(shape=(3, 3), **real)
-        fields[f"{camera}_camera_extrinsics"] = spaces.Box(shape=(4, 4), **real)
+        fields[f"{camera}_camera_intrinsics"] = _real(3, 3)
+        fields[f"{camera}_camera_extrinsics"] = _real(4, 4)
     return spaces.Dict(fields)
+
+
+def _real(*shape: int) -> spaces.Box:
+    return spaces.Box(-np.inf, np.inf, shape, np.float64)

@@ -179,7 +179,8 @@ class Body:
             material: A material of the scene, drawn under `colour`.
             mesh: The scene's mesh that a geom of that kind shows.
             solid: Whether other things collide with it.
-            visible: Whether it is drawn. An invisible shape that is not solid is a detection volume.
+            visible: Whether it is drawn. An invisible shape that is not solid is a detection
+                volume.
             mass: In kilograms; that of water unless given, and none for a detection volume.
             friction: Sliding friction coefficient, against anything. Unless given it is 1, or the
                 other shape's own.

@@ -84,12 +84,13 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         self.render_mode = render_mode
         self.action_space = ACTION_SPACE
         things = 7 * len(self._episode.world.bodies)
-        self.observation_space = observation_space(self.cameras, image_size, things)
+        # `Observation` is the dict that the space is of.
+        self.observation_space = observation_space(self.cameras, image_size, things)  # type: ignore[assignment]
         self._renderer: Renderer | None = None
         self._audience: Renderer | None = None
         self._timestep = 0
-        #: Frames `render` would have shown during the last step, if a film is being made.
-        self.film: list[NDArray[np.uint8]] | None = None
+        #: Set it to a list to make a film: each frame's state is added, which `picture` draws.
+        self.film: list[NDArray[np.float64]] | None = None
 
     def _check_variation(self, variation: int) -> int:
         count = self.task.variations
@@ -141,12 +142,12 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
     def _act(self, pose: Pose, opened: bool) -> None:
         for _ in self._episode.arm.move_to(pose):
             if self.film is not None:
-                self.film.append(self._picture())
+                self.film.append(self._episode.world.state())
             if self.task.succeeded():
                 return
         self._episode.arm.actuate_gripper(opened)
         if self.film is not None:
-            self.film.append(self._picture())
+            self.film.append(self._episode.world.state())
 
     def collect_demo(self, seed: int) -> Demo:
         """Record the expert's demonstration for a seed, in the present variation.
@@ -192,9 +193,14 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
             pictures[f"{camera}_camera_extrinsics"] = extrinsics(world.model, world.data, camera)
         return pictures
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """(360, 480, 3) the scene as a person would watch it, in render mode ``"rgb_array"``."""
         return None if self.render_mode is None else self._picture()
+
+    def picture(self, state: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """(360, 480, 3) a state of this task, such as one of a `film`, as a person would see it."""
+        self._episode.world.restore(state)
+        return self._picture()
 
     def _picture(self) -> NDArray[np.uint8]:
         if self._audience is None:

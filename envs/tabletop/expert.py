@@ -11,6 +11,7 @@ from robomtl.envs.tabletop.episode import Episode
 from robomtl.envs.tabletop.poses import Array
 
 _MAX_ATTEMPTS = 10
+_STUCK = 0.03  # metres from a waypoint at which the arm must have been held up on its way
 _SETTLING_FRAMES = 10  # how long a task may take to be done after the last waypoint, as in RLBench
 
 
@@ -87,12 +88,18 @@ def _follow_waypoints(episode: Episode, recording: _Recording) -> None:
 
     There is a frame for each 0.05 s of motion and one after each gripper action, none while the
     gripper moves. Where the task takes a moment more to be done, one last frame shows it done.
+
+    Raises:
+        UnreachablePoseError: A waypoint is out of reach, or something held the arm up.
     """
     arm = episode.arm
     for waypoint in episode.task.waypoints():
         recording.towards = waypoint.symmetry
         for _ in arm.move_to(waypoint.pose):
             recording.add()
+        short_of = np.linalg.norm(episode.world.tip.position - waypoint.pose.position)
+        if short_of > _STUCK:
+            raise UnreachablePoseError(f"the arm was held up {short_of:.3f} m from a waypoint")
         if waypoint.opened is not None:
             arm.actuate_gripper(waypoint.opened)
             recording.add()

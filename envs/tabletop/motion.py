@@ -47,9 +47,7 @@ def time_path(path: Array, timestep: float, frame_time: float) -> tuple[Array, A
     way = np.where(
         time < ramp,
         0.5 * acceleration * time**2,
-        np.where(
-            left < ramp, total - 0.5 * acceleration * left**2, speed * (time - 0.5 * ramp)
-        ),
+        np.where(left < ramp, total - 0.5 * acceleration * left**2, speed * (time - 0.5 * ramp)),
     )
     rate = np.minimum(speed, acceleration * np.minimum(time, left))
 

@@ -79,8 +79,8 @@ def add_panda(spec: mujoco.MjSpec, *, kinematics_only: bool = False) -> None:
 
     Args:
         spec: The scene. It gains bodies ``link0``..``link7``, ``hand``, ``left_finger`` and
-            ``right_finger``, joints ``joint1``..``joint7`` and ``left_finger``/``right_finger``, actuators
-            of the same names, the site ``tip`` and the detection volume ``grasp``.
+            ``right_finger``, joints ``joint1``..``joint7``, ``left_finger`` and ``right_finger``,
+            actuators of the same names, the site ``tip`` and the detection volume ``grasp``.
         kinematics_only: Leave out geoms, fingers and actuators: enough for inverse kinematics.
     """
     if not kinematics_only:

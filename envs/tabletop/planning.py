@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from robomtl.envs.exceptions import UnreachablePoseError
 from robomtl.envs.tabletop.kinematics import Kinematics
@@ -62,8 +63,9 @@ class Planner:
         The fingers do not count: they are there to touch.
         """
         self._load_scratch()
-        self._moving[self._fingers] = False
-        return not self._collides(joints)
+        moving = self._robot.copy()
+        moving[self._fingers] = False
+        return not self._collides(joints, moving)
 
     def path(self, target: Pose) -> Array:
         """A path of the joints that takes the tip to a pose.
@@ -79,7 +81,9 @@ class Planner:
         """
         line = self._direct(target, self._world.joints.copy())
         self._load_scratch()
-        blocked = any(self._collides(joints) for joints in line[:-1])
+        # What is held may slide along things, out of a slot or onto a shelf: that is no reason for
+        # a detour.
+        blocked = any(self._collides(joints, self._robot) for joints in line[:-1])
         if blocked and not self._collides(line[-1]) and not self._collides(line[0]):
             detour = self._detour(line[0], line[-1])
             if detour is not None:
@@ -138,8 +142,15 @@ class Planner:
             hand_pose = Pose(world.data.xpos[hand].copy(), xmat.copy())
             self._held_in_hand = hand_pose.inverse() @ self._held.pose
 
-    def _collides(self, joints: Array) -> bool:
-        """Whether arm, hand or what it holds would be inside something that cannot move."""
+    def _collides(self, joints: Array, moving: NDArray[np.bool_] | None = None) -> bool:
+        """Whether something would be inside something that cannot move.
+
+        Args:
+            joints: (7,) joint positions in radians.
+            moving: (nbody,) which bodies count; arm, hand and what it holds unless given.
+        """
+        if moving is None:
+            moving = self._moving
         model, data = self._world.model, self._scratch
         data.qpos[self._arm_qpos] = joints
         mujoco.mj_kinematics(model, data)
@@ -155,9 +166,7 @@ class Planner:
         bodies = model.geom_bodyid[data.contact.geom]
         deep = data.contact.dist < -_PENETRATION
         first, second = bodies[:, 0], bodies[:, 1]
-        hits = (self._moving[first] & self._fixed[second]) | (
-            self._moving[second] & self._fixed[first]
-        )
+        hits = (moving[first] & self._fixed[second]) | (moving[second] & self._fixed[first])
         return bool(np.any(hits & deep))
 
     def _detour(self, start: Array, goal: Array) -> Array | None:

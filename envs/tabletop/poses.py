@@ -1,4 +1,4 @@
-"""Rigid poses. Quaternions are xyzw; MuJoCo's wxyz is met only in `Pose.wxyz` and `Pose.from_wxyz`."""
+"""Rigid poses. Quaternions are xyzw, but for MuJoCo's in `Pose.wxyz` and `Pose.from_wxyz`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Pose:
 
 
 def rotation_about(axis: ArrayLike, angle: float) -> Array:
-    """(3, 3) rotation by `angle` radians about `axis`, (3,), of any length; none about a null axis."""
+    """(3, 3) rotation by `angle` radians about `axis`, (3,); none about a null axis."""
     axis = np.asarray(axis, dtype=np.float64)
     length = np.linalg.norm(axis)
     if length < 1e-12:
@@ -114,7 +114,7 @@ def pitch_rotation(angle: float) -> Array:
     return rotation_about((0.0, 1.0, 0.0), angle)
 
 
-#: The gripper pointing straight down as the arm holds it at home: tip x to the robot, y to its left.
+#: The gripper pointing straight down as the arm holds it at home: x to the robot, y to its left.
 DOWN: Array = np.diag([-1.0, 1.0, -1.0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import weakref
 
 import mujoco
@@ -18,18 +19,31 @@ LOOKS = ("fast", "pretty")
 
 def _context(width: int, height: int) -> mujoco.GLContext:
     try:
-        return mujoco.GLContext(width, height)
+        context = mujoco.GLContext(width, height)
     except Exception as error:  # each backend has its own exceptions
         raise RenderingError(
             f"no OpenGL context could be created ({type(error).__name__}: {error}). Without a "
             "screen, set MUJOCO_GL=egl and install Mesa: apt-get install libegl1 libgl1-mesa-dri"
         ) from error
+    # MuJoCo has now asked to shut OpenGL down at the interpreter's exit. Exit handlers run last
+    # registered first: this one still finds it alive.
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+    return context
 
 
 def _free(context: mujoco.GLContext, rendering: mujoco.MjrContext) -> None:
     context.make_current()
     rendering.free()
     context.free()
+
+
+_OPEN: weakref.WeakSet[Renderer] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for renderer in list(_OPEN):
+        renderer.close()
 
 
 class Renderer:
@@ -70,8 +84,9 @@ class Renderer:
         # As the buffer holds it, so that far things keep their precision.
         self._mujoco.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._mujoco)
-        # Also at the interpreter's exit: OpenGL cannot be left to the garbage collector then.
         self.close = weakref.finalize(self, _free, self._context, self._mujoco)
+        self.close.atexit = False
+        _OPEN.add(self)
         self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._rgb = np.empty((height, width, 3), np.uint8)
         self._depth = np.empty((height, width), np.float32)

@@ -1,4 +1,4 @@
-"""What a task is: things on the table, how episodes differ, where the gripper goes, when it is done."""
+"""What a task is: its things, how episodes differ, where the gripper goes, when it is done."""
 
 from __future__ import annotations
 

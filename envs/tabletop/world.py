@@ -7,7 +7,7 @@ import numpy as np
 
 from robomtl.envs.tabletop.body import Body
 from robomtl.envs.tabletop.cameras import add_cameras
-from robomtl.envs.tabletop.panda import FINGER_TRAVEL, HOME, POSITION_GAIN, DAMPING_GAIN, add_panda
+from robomtl.envs.tabletop.panda import DAMPING_GAIN, FINGER_TRAVEL, HOME, POSITION_GAIN, add_panda
 from robomtl.envs.tabletop.poses import Array, Pose
 from robomtl.envs.tabletop.room import add_room
 

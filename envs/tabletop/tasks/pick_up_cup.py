@@ -59,9 +59,9 @@ class PickUpCup(Task):
         # A cup looks the same from all sides, so the gripper is not turned with it.
         rim = self.cups[0].pose.position + [0, 0.04, 0.12 - _TABLE]
         return [
-            Waypoint(Pose(rim + [0, 0, 0.063], DOWN)),
-            Waypoint(Pose(rim, DOWN), opened=False),
-            Waypoint(Pose(rim + [0, 0, 0.259], DOWN)),
+            Waypoint(Pose(rim + [0, 0, 0.063], DOWN), symmetry=2),
+            Waypoint(Pose(rim, DOWN), opened=False, symmetry=2),
+            Waypoint(Pose(rim + [0, 0, 0.259], DOWN), symmetry=2),
         ]
 
     def succeeded(self) -> bool:

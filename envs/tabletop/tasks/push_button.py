@@ -13,8 +13,8 @@ from robomtl.envs.tabletop.task import Task, Waypoint
 class PushButton(Task):
     """Push the button of the named colour (18) down.
 
-    Done when its cap has sunk by more than 3 mm of the 10 mm that it can slide. The fingers press it
-    3 mm beyond its stop, which is ours: RLBench's tip would go 1 cm deeper, into the base.
+    Done when its cap has sunk by more than 3 mm of the 10 mm that it can slide. The fingers press
+    it 3 mm beyond its stop, which is ours: RLBench's tip would go 1 cm deeper, into the base.
     """
 
     name = "push_button"

@@ -10,7 +10,7 @@ from robomtl.envs.tabletop.task import Task, Waypoint
 
 _LEAN = np.radians(5)
 # How the knife is laid down: blade ahead, away from the robot, its point just over the board.
-_LAYING = pitch_rotation(-np.radians(60)) @ DOWN
+_LAYING = pitch_rotation(-np.radians(45)) @ DOWN
 
 
 class PutKnifeOnChoppingBoard(Task):
@@ -35,16 +35,16 @@ class PutKnifeOnChoppingBoard(Task):
         wood = {"colour": (0.75, 0.5, 0.3), "material": "dark_wood"}
         lean = pitch_rotation(_LEAN)
         for side in (-1, 1):
-            at = (0, side * 0.0125, 0.078)
-            self.block.box((0.08, 0.015, 0.156), at, rotation=lean, **wood)
-            self.block.box((0.016, 0.01, 0.15), (side * 0.023, 0, 0.075), **wood)
-        self.block.box((0.03, 0.01, 0.017), (0, 0, 0.0085), **wood)
+            at = (0, side * 0.0135, 0.078)
+            self.block.box((0.08, 0.013, 0.156), at, rotation=lean, friction=0.1, **wood)
+            self.block.box((0.014, 0.014, 0.15), (side * 0.024, 0, 0.075), friction=0.1, **wood)
+        self.block.box((0.034, 0.014, 0.017), (0, 0, 0.0085), **wood)
 
         # The knife's own origin is where it is held.
         self.knife = self.world.object("knife", graspable=True)
         self.knife.box((0.026, 0.018, 0.07), mass=0.06, colour=(0.08, 0.08, 0.09))
         self.knife.box(
-            (0.026, 0.003, 0.146), (0, 0, -0.108), mass=0.06, colour=(0.78, 0.8, 0.83), material="metal"
+            (0.026, 0.003, 0.146), (0, 0, -0.108), mass=0.06, friction=0.1, colour=(0.78, 0.8, 0.83)
         )
 
     def randomise(self, rng: np.random.Generator, variation: int) -> None:
@@ -59,9 +59,9 @@ class PutKnifeOnChoppingBoard(Task):
         knife = self.knife.pose
         grasp = most_natural(Pose(knife.position, knife.rotation @ DOWN), symmetry=2)
         above = Pose(grasp.position + [0, 0, 0.075], grasp.rotation)
-        lifted = Pose(grasp.position + [0, 0, 0.2], grasp.rotation)
+        lifted = Pose(grasp.position + [0, 0, 0.23], grasp.rotation)
         # Blade ahead: the middle of the knife comes to lie over the middle of the board.
-        laid = Pose(self.board.pose.point((0, 0, 0.12)) - [0.08, 0, 0], _LAYING)
+        laid = Pose(self.board.pose.point((0, 0, 0.155)) - [0.05, 0, 0], _LAYING)
         return [
             Waypoint(above, symmetry=2),
             Waypoint(grasp, opened=False, symmetry=2),

@@ -18,11 +18,12 @@ from robomtl.envs.tabletop.safe import (
 )
 from robomtl.envs.tabletop.task import Task, Waypoint
 
+# Seen from the task's base: the safe is behind the place where the gripper works.
 _SAFE = Pose.at((0.22, 0.0, 0.0))
 
 
 class PutMoneyInSafe(Task):
-    """Put the stack that lies on the safe onto the named shelf (3: bottom, middle, top).
+    """Put the stack that lies on top of the safe onto the named shelf (3: bottom, middle, top).
 
     Done when the stack meets the lowest centimetre over that shelf, 0.2 x 0.2 m in its middle, and
     the gripper holds nothing.
@@ -34,37 +35,35 @@ class PutMoneyInSafe(Task):
 
     def build(self) -> None:
         self.safe = add_safe(self.world)
-        self.money = add_money(self.world, "money")
         self.zones = [
             self.safe.box((0.2, 0.2, 0.01), (0, 0, shelf + 0.005), solid=False, visible=False)
             for shelf in SHELVES
         ]
+        self.money = add_money(self.world, "money")
 
     def randomise(self, rng: np.random.Generator, variation: int) -> None:
         self.variation = variation
-        base = place_base(rng, (-0.28, 0.24, -0.18, 0.18), yaw=(-np.pi / 2, 0))
+        base = place_base(rng, (-0.36, 0.24, -0.15, 0.1), yaw=(0, np.pi / 2))
         self.safe.place(base @ _SAFE)
-        x, y = rng.uniform((-0.04, -0.08), (0.04, 0.08))
-        turn = yaw_rotation(rng.uniform(-np.pi / 10, np.pi / 10))
-        self.money.place(base @ _SAFE @ Pose.at((x, y, HEIGHT + MONEY[2] / 2), turn))
+        x, y, turn = rng.uniform((-0.04, -0.08, -np.pi / 10), (0.04, 0.08, np.pi / 10))
+        place = Pose.at((x, y, HEIGHT + MONEY[2] / 2), yaw_rotation(turn))
+        self.money.place(base @ _SAFE @ place)
 
     def waypoints(self) -> list[Waypoint]:
         grasp = holding(self.money.pose)
-        before = grasp @ Pose.at((0, 0, -0.08))
-
-        def carried(x: float, height: float) -> Pose:
-            # Where the gripper is while the stack is straight before the safe, or in it.
-            place = Pose.at((-DEPTH / 2 + x, 0, height + MONEY[2] / 2))
-            return holding(self.safe.pose @ place)
-
-        shelf = SHELVES[self.variation] + 0.01
+        shelf = SHELVES[self.variation] + 0.02
         return [
-            Waypoint(before),
+            Waypoint(grasp @ Pose.at((0, 0, -0.08))),
             Waypoint(grasp, opened=False),
-            Waypoint(carried(-0.13, HEIGHT + 0.04)),
-            Waypoint(carried(-0.13, shelf)),
-            Waypoint(carried(0.085, shelf), opened=True),
+            Waypoint(self._carrying(-0.11, HEIGHT + 0.04)),
+            Waypoint(self._carrying(-0.11, shelf)),
+            Waypoint(self._carrying(0.065, shelf), opened=True),
         ]
+
+    def _carrying(self, depth: float, height: float) -> Pose:
+        """The tip's pose when the stack's middle is so far behind the opening, its foot so high."""
+        place = Pose.at((depth - DEPTH / 2, 0, height + MONEY[2] / 2))
+        return holding(self.safe.pose @ place)
 
     def succeeded(self) -> bool:
         return self.world.grasped is None and self.zones[self.variation].meets(self.money)
@@ -73,5 +72,5 @@ class PutMoneyInSafe(Task):
         shelf = SHELF_NAMES[self.variation]
         return (
             f"put the money away in the safe on the {shelf} shelf",
-            f"leave the stack of bank notes on the {shelf} shelf of the safe",
+            f"take the stack of bank notes from the safe's top and leave it on the {shelf} shelf",
         )

@@ -17,15 +17,19 @@ from robomtl.envs.tabletop.safe import (
 )
 from robomtl.envs.tabletop.task import Task, Waypoint
 
-_SAFE = Pose.at((0.22, 0.08, 0.0))
-_ZONE = Pose.at((0.01, -0.175, 0.0))
+# Seen from the task's base: the safe is behind the place where the gripper works, the mat beside.
+_SAFE = Pose.at((0.22, -0.1, 0.0))
+_MAT = Pose.at((0.02, 0.2, 0.0), yaw_rotation(np.radians(20)))
+_MAT_SIZE = (0.223, 0.283)
 
 
 class TakeMoneyOutSafe(Task):
-    """Take the stack from the named shelf (3: bottom, middle, top) and put it on the dark mat.
+    """Take the stack from the named shelf (3: bottom, middle, top) and lay it on the dark mat.
 
     Done when that stack meets the lowest centimetre over the mat, 0.223 x 0.283 m, and the gripper
-    holds nothing.
+    holds nothing. The place of the mat and the ranges are ours: RLBench turns the safe by a quarter
+    to either side, of which the arm reaches into one (its last joint ends on the other), and it
+    spreads the stacks over the whole shelf, where the hand would touch the walls.
     """
 
     name = "take_money_out_safe"
@@ -34,35 +38,35 @@ class TakeMoneyOutSafe(Task):
 
     def build(self) -> None:
         self.safe = add_safe(self.world)
-        self.stacks = [add_money(self.world, f"money{shelf}") for shelf in range(3)]
+        self.stacks = [add_money(self.world, f"{shelf}_money") for shelf in SHELF_NAMES]
         self.mat = self.world.fixture("mat")
-        self.mat.box((0.223, 0.283, 0.002), at=(0, 0, -0.0015), solid=False, colour=(0.2, 0.2, 0.22))
-        self.zone = self.mat.box((0.223, 0.283, 0.01), at=(0, 0, 0.003), solid=False, visible=False)
+        self.mat.box((*_MAT_SIZE, 0.002), at=(0, 0, -0.0015), solid=False, colour=(0.2, 0.2, 0.22))
+        self.zone = self.mat.box((*_MAT_SIZE, 0.01), at=(0, 0, 0.003), solid=False, visible=False)
 
     def randomise(self, rng: np.random.Generator, variation: int) -> None:
         self.variation = variation
-        base = place_base(rng, (-0.28, 0.24, -0.18, 0.12), yaw=(-np.pi / 2, 0))
+        base = place_base(rng, (-0.36, 0.24, -0.1, 0.15), yaw=(0, np.pi / 2))
         self.safe.place(base @ _SAFE)
-        self.mat.place(base @ _ZONE)
+        self.mat.place(base @ _MAT)
         for stack, shelf in zip(self.stacks, SHELVES, strict=True):
-            depth, side = rng.uniform(0.01, 0.03), rng.uniform(-0.035, 0.015)
-            place = (-DEPTH / 2 + depth + MONEY[0] / 2, side, shelf + MONEY[2] / 2)
+            depth, side = rng.uniform((0.0, -0.035), (0.02, 0.015))
+            middle = (-DEPTH / 2 + depth + MONEY[0] / 2, side, shelf + MONEY[2] / 2)
             turn = yaw_rotation(rng.uniform(-np.pi / 10, 0))
-            stack.place(base @ _SAFE @ Pose.at(place, turn))
+            stack.place(base @ _SAFE @ Pose.at(middle, turn))
 
     def waypoints(self) -> list[Waypoint]:
-        safe, stack = self.safe.pose, self.stacks[self.variation].pose
-        grasp = holding(stack)
-        # In front of the middle of the shelf: what lies on it is seen from there.
+        safe = self.safe.pose
+        # The gripper looks into the middle of the shelf first; where the stack is, is seen there.
         shelf = SHELVES[self.variation] + MONEY[2] / 2
-        before = holding(safe @ Pose.at((-DEPTH / 2 - 0.05, 0, shelf)))
-        out = Pose(grasp.position + safe.rotation @ [-0.218, 0, 0.01], grasp.rotation)
-        place = holding(self.mat.pose @ Pose.at((0, 0, MONEY[2] / 2 + 0.01)))
+        before = holding(safe @ Pose.at((-DEPTH / 2 - 0.07, 0, shelf)))
+        grasp = holding(self.stacks[self.variation].pose)
+        out = Pose(grasp.position + safe.rotation @ (-0.205, 0, 0.01), grasp.rotation)
+        laid = holding(self.mat.pose @ Pose.at((0, 0, MONEY[2] / 2 + 0.01)))
         return [
             Waypoint(before),
             Waypoint(grasp, opened=False),
             Waypoint(out),
-            Waypoint(place, opened=True),
+            Waypoint(laid, opened=True),
         ]
 
     def succeeded(self) -> bool:
@@ -71,6 +75,6 @@ class TakeMoneyOutSafe(Task):
     def descriptions(self) -> tuple[str, ...]:
         shelf = SHELF_NAMES[self.variation]
         return (
-            f"take the money out of the {shelf} shelf and place it on the table",
-            f"get the stack of bank notes on the {shelf} shelf of the safe and lay it on the mat",
+            f"take the money out of the safe's {shelf} shelf and lay it on the mat",
+            f"grab the stack of bank notes on the {shelf} shelf and put it on the table",
         )

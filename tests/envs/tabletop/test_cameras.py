@@ -43,7 +43,8 @@ def test_known_centres_project_onto_their_pixels(env: envs.TabletopEnv, camera: 
             if at_border or shown.sum() < 0.9 * np.pi * radius**2:
                 continue
             rows, columns = np.nonzero(shown)
-            assert abs(columns.mean() - u) < 1 and abs(rows.mean() - v) < 1
+            assert abs(columns.mean() - u) < 1
+            assert abs(rows.mean() - v) < 1
             seen += 1
     renderer.close()
     assert seen >= 3

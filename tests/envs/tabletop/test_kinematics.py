@@ -35,7 +35,8 @@ def test_a_solution_reaches_its_pose_within_the_limits(seed: int) -> None:
     reached = _KINEMATICS.tip(joints)
     assert np.linalg.norm(reached.position - target.position) < 1e-3
     assert np.linalg.norm(rotation_vector(reached.rotation.T @ target.rotation)) < 5e-3
-    assert np.all(joints >= JOINT_RANGE[:, 0]) and np.all(joints <= JOINT_RANGE[:, 1])
+    assert np.all(joints >= JOINT_RANGE[:, 0])
+    assert np.all(joints <= JOINT_RANGE[:, 1])
 
 
 @settings(max_examples=60)

@@ -50,9 +50,7 @@ def test_the_way_to_another_pose_is_straight(seed: int, fraction: float) -> None
 @given(_SEEDS, st.sampled_from([1, 2, 4]))
 def test_equivalent_grasps_have_the_same_most_natural_pose(seed: int, symmetry: int) -> None:
     pose = _pose(seed)
-    turned = Pose(
-        pose.position, pose.rotation @ rotation_about((0, 0, 1), 2 * np.pi / symmetry)
-    )
+    turned = Pose(pose.position, pose.rotation @ rotation_about((0, 0, 1), 2 * np.pi / symmetry))
     first, second = most_natural(pose, symmetry), most_natural(turned, symmetry)
     assert np.sum(first.rotation * DOWN) == pytest.approx(np.sum(second.rotation * DOWN))
     assert np.sum(first.rotation * DOWN) >= np.sum(pose.rotation * DOWN) - 1e-9
