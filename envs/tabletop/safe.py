@@ -10,6 +10,10 @@ from robomtl.envs.tabletop.world import World
 
 #: Size of the safe, in metres: from front to back, across, and up.
 DEPTH, WIDTH, HEIGHT = 0.236, 0.31, 0.495
+#: How far the safe is turned, in radians, so that the arm can work in front of it. RLBench's ranges
+#: are wider. To the other side the arm's last joint ends, and before a safe that faces the robot
+#: squarely the arm would have to fold up more than it can.
+YAW = (np.pi / 9, np.pi / 2)
 #: Heights over the table of what money can lie on inside: the bottom and two shelves.
 SHELVES = (0.025, 0.170, 0.325)
 SHELF_NAMES = ("bottom", "middle", "top")

@@ -12,6 +12,7 @@ from robomtl.envs.tabletop.safe import (
     MONEY,
     SHELF_NAMES,
     SHELVES,
+    YAW,
     add_money,
     add_safe,
     holding,
@@ -26,7 +27,7 @@ class PutMoneyInSafe(Task):
     """Put the stack that lies on top of the safe onto the named shelf (3: bottom, middle, top).
 
     Done when the stack meets the lowest centimetre over that shelf, 0.2 x 0.2 m in its middle, and
-    the gripper holds nothing.
+    the gripper holds nothing. How far the stack is turned, up to 18 degrees, is ours.
     """
 
     name = "put_money_in_safe"
@@ -43,7 +44,7 @@ class PutMoneyInSafe(Task):
 
     def randomise(self, rng: np.random.Generator, variation: int) -> None:
         self.variation = variation
-        base = place_base(rng, (-0.36, 0.24, -0.15, 0.1), yaw=(0, np.pi / 2))
+        base = place_base(rng, (-0.36, 0.24, -0.15, 0.1), yaw=YAW)
         self.safe.place(base @ _SAFE)
         x, y, turn = rng.uniform((-0.04, -0.08, -np.pi / 10), (0.04, 0.08, np.pi / 10))
         place = Pose.at((x, y, HEIGHT + MONEY[2] / 2), yaw_rotation(turn))

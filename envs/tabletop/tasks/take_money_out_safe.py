@@ -11,6 +11,7 @@ from robomtl.envs.tabletop.safe import (
     MONEY,
     SHELF_NAMES,
     SHELVES,
+    YAW,
     add_money,
     add_safe,
     holding,
@@ -27,9 +28,8 @@ class TakeMoneyOutSafe(Task):
     """Take the stack from the named shelf (3: bottom, middle, top) and lay it on the dark mat.
 
     Done when that stack meets the lowest centimetre over the mat, 0.223 x 0.283 m, and the gripper
-    holds nothing. The place of the mat and the ranges are ours: RLBench turns the safe by a quarter
-    to either side, of which the arm reaches into one (its last joint ends on the other), and it
-    spreads the stacks over the whole shelf, where the hand would touch the walls.
+    holds nothing. Where the mat is and how far the stacks are spread is ours: RLBench spreads them
+    over the whole shelf, where the hand would touch the walls.
     """
 
     name = "take_money_out_safe"
@@ -45,7 +45,7 @@ class TakeMoneyOutSafe(Task):
 
     def randomise(self, rng: np.random.Generator, variation: int) -> None:
         self.variation = variation
-        base = place_base(rng, (-0.36, 0.24, -0.1, 0.15), yaw=(0, np.pi / 2))
+        base = place_base(rng, (-0.36, 0.24, -0.1, 0.15), yaw=YAW)
         self.safe.place(base @ _SAFE)
         self.mat.place(base @ _MAT)
         for stack, shelf in zip(self.stacks, SHELVES, strict=True):

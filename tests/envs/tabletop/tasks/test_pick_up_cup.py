@@ -1,0 +1,63 @@
+"""pick_up_cup is done when the right cup is held, clear of where it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robomtl.envs.tabletop.poses import Pose
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_expert_succeeds(start: Callable[..., Any], seed: int) -> None:
+    scene = start("pick_up_cup", seed)
+    assert not scene.succeeded
+    scene.follow()
+    assert scene.succeeded
+
+
+def test_the_cup_of_another_colour_does_not_count(start: Callable[..., Any]) -> None:
+    scene = start("pick_up_cup")
+    wanted, other = scene.task.cups
+    between = other.pose.position - wanted.pose.position
+    for waypoint in scene.task.waypoints():
+        pose = Pose(waypoint.pose.position + between, waypoint.pose.rotation)
+        scene.bring(pose, waypoint.opened)
+    assert scene.world.grasped is other
+    assert other.pose.position[2] > 1.0
+    assert not scene.succeeded
+
+
+def test_lifting_by_a_centimetre_is_not_enough(start: Callable[..., Any]) -> None:
+    scene = start("pick_up_cup")
+    scene.follow(2)
+    scene.shift((0, 0, 0.01))
+    assert scene.world.grasped is scene.task.cups[0]
+    assert scene.task.cups[0].pose.position[2] > 0.757
+    assert not scene.succeeded
+
+
+def test_lifting_by_four_centimetres_is_enough(start: Callable[..., Any]) -> None:
+    scene = start("pick_up_cup")
+    scene.follow(2)
+    scene.shift((0, 0, 0.04))
+    assert scene.succeeded
+
+
+def test_a_cup_pushed_away_is_not_picked_up(start: Callable[..., Any]) -> None:
+    scene = start("pick_up_cup")
+    cup = scene.task.cups[0]
+    scene.put(cup, Pose.at(cup.pose.position + [0, 0, 0.001] + np.array([-0.1, 0, 0])))
+    assert not scene.task.zone.meets(cup)
+    assert not scene.succeeded
+
+
+def test_a_dropped_cup_is_not_picked_up(start: Callable[..., Any]) -> None:
+    scene = start("pick_up_cup")
+    scene.follow()
+    assert scene.succeeded
+    scene.arm.actuate_gripper(True)
+    assert not scene.succeeded
