@@ -11,11 +11,14 @@ from robomtl.envs.exceptions import PlacementError, UnreachablePoseError
 from robomtl.envs.tabletop.arm import Arm
 from robomtl.envs.tabletop.panda import SHOULDER
 from robomtl.envs.tabletop.poses import Pose
-from robomtl.envs.tabletop.task import Task
+from robomtl.envs.tabletop.task import Task, Waypoint
 from robomtl.envs.tabletop.world import World
 
 _PLACEMENTS = 100  # RLBench gives up after 40
 _SETTLING_FRAMES = 10  # physics before an episode begins
+# Metres. Between waypoints as near as this something is grasped, pressed or pushed. An arm that
+# swung round on the way would sweep it aside, so the way must be straight.
+_NEAR = 0.14
 _SPARE_REACH = 0.02  # metres; a policy that is a little off must not fail for want of reach
 
 
@@ -70,12 +73,16 @@ class Episode:
         )
 
     def _waypoints_are_reachable(self) -> bool:
-        joints = self.world.joints.copy()
+        planner, joints = self.arm.planner, self.world.joints.copy()
+        waypoints = self.task.waypoints()
         try:
-            for waypoint in self.task.waypoints():
-                joints = self.arm.planner.reach(waypoint.pose, joints)
-                self.arm.planner.reach(_farther(waypoint.pose), joints)
-                if not self.arm.planner.stands_free(joints):
+            for before, waypoint in zip([None, *waypoints], waypoints, strict=False):
+                near = before is not None and _distance(before, waypoint) < _NEAR
+                if near and not planner.goes_straight(waypoint.pose, joints):
+                    return False
+                joints = planner.reach(waypoint.pose, joints)
+                planner.reach(_farther(waypoint.pose), joints)
+                if not planner.stands_free(joints):
                     return False
         except UnreachablePoseError:
             return False
@@ -105,3 +112,8 @@ def _farther(pose: Pose) -> Pose:
     """A pose by the spare reach farther away from the robot's shoulder."""
     away = pose.position - SHOULDER
     return Pose(pose.position + _SPARE_REACH * away / np.linalg.norm(away), pose.rotation)
+
+
+def _distance(first: Waypoint, second: Waypoint) -> float:
+    """How far two waypoints are apart, in metres."""
+    return float(np.linalg.norm(second.pose.position - first.pose.position))

@@ -57,6 +57,13 @@ class Planner:
         """
         return self._direct(target, start)[-1]
 
+    def goes_straight(self, target: Pose, start: Array) -> bool:
+        """Whether the tip can go in a straight line from joint positions `start`, (7,), to a pose.
+
+        Where it cannot, the arm swings round to get there, at its joints' limits and in a wide bow.
+        """
+        return self._line(target, start) is not None
+
     def stands_free(self, joints: Array) -> bool:
         """Whether arm and hand at joint positions, (7,), would touch nothing that cannot move.
 
