@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import hashlib
 import json
 import os
 import platform
@@ -36,11 +37,17 @@ _GOLDEN = Path(__file__).with_name("golden_demos.json")
 
 def _processor() -> str:
     """What decides the last bits of floating-point sums: processor and versions."""
-    model = ""
+    names = ("model name", "cpu family", "model", "stepping", "flags")
+    info = {}
     if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
-    return f"{model} {platform.machine()} mujoco {mujoco.__version__} numpy {np.__version__}"
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            info[name.strip()] = value.strip()
+    identity = hashlib.sha256(repr([info.get(name) for name in names]).encode()).hexdigest()[:12]
+    return (
+        f"{info.get('model name')} {identity} {platform.machine()}, "
+        f"mujoco {mujoco.__version__}, numpy {np.__version__}"
+    )
 
 
 @pytest.fixture(scope="module", params=envs.TASKS)
