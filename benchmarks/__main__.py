@@ -1,6 +1,6 @@
-"""Run benchmarks by name, or all of them."""
+"""Run benchmarks by name, or all of them, each in a process of its own."""
 
-import importlib
+import subprocess
 import sys
 
 NAMES = ("simulator", "dataset", "training_step")
@@ -11,7 +11,7 @@ def main() -> None:
     for name in chosen:
         if name not in NAMES:
             sys.exit(f"error: unknown benchmark {name!r}; valid: {', '.join(NAMES)}")
-        importlib.import_module(f"benchmarks.{name}").main()
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
 
 
 main()

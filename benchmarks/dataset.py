@@ -28,3 +28,7 @@ def main() -> None:
     table.add_row("keyframes, 3 cameras at 128 x 128", f"{rendered - collected:.0f}")
     table.add_row("together", f"{rendered - start:.0f}")
     Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

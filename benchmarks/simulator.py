@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from robomtl import envs
-from robomtl.data import point_cloud
+from robomtl.data import Demo, point_cloud
 from robomtl.envs.tabletop.world import FRAME_TIME
 
 _DEMOS, _OBSERVATIONS = 20, 40
@@ -36,7 +36,7 @@ def main() -> None:
     Console().print(table)
 
 
-def _observe(env: envs.TabletopEnv, demo) -> float:
+def _observe(env: envs.TabletopEnv, demo: Demo) -> float:
     """Seconds that one observation with world clouds takes."""
     start = time.perf_counter()
     observation = env.observe(demo, len(demo) // 2)
@@ -47,3 +47,7 @@ def _observe(env: envs.TabletopEnv, demo) -> float:
             observation[f"{camera}_camera_extrinsics"],
         )
     return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """How long a training step takes, how much of it waits for data, and how long an action takes.
 
-    python benchmarks/training_step.py [--steps 30] [--threads 2]
+    python -m benchmarks.training_step [--steps 30] [--threads 2]
 
 The images are noise and the keyframes random: nothing here depends on what is learned.
 """
