@@ -67,12 +67,12 @@ def add_cameras(spec: mujoco.MjSpec) -> None:
         parent.add_camera(
             name=name, pos=mujoco_pose.position, quat=mujoco_pose.wxyz, fovy=FIELD_OF_VIEW[name]
         )
-    eye, target = np.array([1.55, 0.75, 1.75]), np.array([0.18, 0.0, 0.93])
+    eye, target = np.array([0.4, -1.6, 1.75]), np.array([0.15, 0.02, 1.0])
     back = (eye - target) / np.linalg.norm(eye - target)
     right = np.cross((0, 0, 1), back)
     right /= np.linalg.norm(right)
     rotation = np.stack([right, np.cross(back, right), back], axis=1)
-    spec.worldbody.add_camera(name="audience", pos=eye, quat=Pose(eye, rotation).wxyz, fovy=36)
+    spec.worldbody.add_camera(name="audience", pos=eye, quat=Pose(eye, rotation).wxyz, fovy=38)
 
 
 def intrinsics(name: str, size: int) -> Array:
