@@ -1,8 +1,8 @@
 """Inverse kinematics of the Panda.
 
 Damped least squares on MuJoCo's Jacobian with a null-space pull towards home. It is our own: a
-general solver with a quadratic programme per step takes about ten times as long, and a straight
-path needs some fifty solutions.
+general solver does a quadratic programme per step, and a straight path needs some fifty solutions
+of a few steps each.
 """
 
 from __future__ import annotations
