@@ -21,14 +21,6 @@ def _lift(scene: Any, number: int) -> None:
     scene.bring(Pose(goal, grasp.rotation))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_expert_succeeds(start: Callable[..., Any], seed: int) -> None:
-    scene = start("pick_and_lift", seed)
-    assert not scene.succeeded
-    scene.follow()
-    assert scene.succeeded
-
-
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_block_of_another_colour_does_not_count(start: Callable[..., Any], number: int) -> None:
     scene = start("pick_and_lift")

@@ -19,14 +19,6 @@ def _press_by(start: Callable[..., Any], down: Callable[..., Any], depth: float)
     return scene
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_expert_succeeds(start: Callable[..., Any], seed: int) -> None:
-    scene = start("push_button", seed)
-    assert not scene.succeeded
-    scene.follow()
-    assert scene.succeeded
-
-
 def test_a_touch_of_two_millimetres_is_no_push(
     start: Callable[..., Any], down: Callable[..., Any]
 ) -> None:

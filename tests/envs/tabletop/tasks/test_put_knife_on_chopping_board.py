@@ -20,14 +20,6 @@ def _lay(scene: Any, x: float, y: float, z: float = 0.03, turn: float = 0.0) -> 
     scene.put(scene.task.knife, scene.task.board.pose @ pose)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_expert_succeeds(start: Callable[..., Any], seed: int) -> None:
-    scene = start(_TASK, seed)
-    assert not scene.succeeded
-    scene.follow()
-    assert scene.succeeded
-
-
 def test_the_knife_comes_to_lie_on_the_board(start: Callable[..., Any]) -> None:
     scene = start(_TASK)
     scene.follow()

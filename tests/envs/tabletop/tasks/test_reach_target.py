@@ -8,14 +8,6 @@ from typing import Any
 import pytest
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_expert_succeeds(start: Callable[..., Any], seed: int) -> None:
-    scene = start("reach_target", seed)
-    assert not scene.succeeded
-    scene.follow()
-    assert scene.succeeded
-
-
 @pytest.mark.parametrize("distractor", [1, 2])
 def test_a_ball_of_another_colour_does_not_count(
     start: Callable[..., Any], down: Callable[..., Any], distractor: int

@@ -17,14 +17,6 @@ def _lay(scene: Any, x: float, z: float) -> None:
     scene.put(scene.task.bottle, scene.task.rack.pose @ Pose(np.array([x, 0.1, z]), lying), 20)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_expert_succeeds(start: Callable[..., Any], seed: int) -> None:
-    scene = start("stack_wine", seed)
-    assert not scene.succeeded
-    scene.follow()
-    assert scene.succeeded
-
-
 def test_the_stacked_bottle_stays_in_the_rack(start: Callable[..., Any]) -> None:
     scene = start("stack_wine")
     scene.follow()

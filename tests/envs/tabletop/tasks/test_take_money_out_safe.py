@@ -18,15 +18,6 @@ def _lay(scene: Any, shelf: int, x: float, y: float) -> None:
 
 
 @pytest.mark.parametrize("variation", range(3))
-@pytest.mark.parametrize("seed", range(2))
-def test_the_expert_succeeds(start: Callable[..., Any], variation: int, seed: int) -> None:
-    scene = start(_TASK, seed, variation)
-    assert not scene.succeeded
-    scene.follow()
-    assert scene.succeeded
-
-
-@pytest.mark.parametrize("variation", range(3))
 def test_only_the_stack_of_the_named_shelf_counts(
     start: Callable[..., Any], variation: int
 ) -> None:
