@@ -32,6 +32,10 @@ class Inputs:
         """Return the same inputs on `device`."""
         return Inputs(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
+    def rows(self, which: Tensor) -> Inputs:
+        """Return the samples numbered `which`."""
+        return Inputs(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
@@ -43,12 +47,17 @@ class Batch:
         symmetry: Order n of the rotational symmetry of that keyframe about the gripper's
             approach axis, (B,) int64: turning the gripper by 2 pi / n makes no difference.
         jitter: Displacement in [m] of where the network takes its second look, (B, 3).
+        sample: Number of the sample among those of its task, (B,) int64.
+        importance: What the sample's loss is multiplied by, (B,) float32: 1 unless samples were
+            drawn with a preference that this makes up for.
     """
 
     inputs: Inputs
     action: Tensor
     symmetry: Tensor
     jitter: Tensor
+    sample: Tensor
+    importance: Tensor
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the same batch on `device`."""
@@ -57,4 +66,17 @@ class Batch:
             action=self.action.to(device),
             symmetry=self.symmetry.to(device),
             jitter=self.jitter.to(device),
+            sample=self.sample.to(device),
+            importance=self.importance.to(device),
+        )
+
+    def rows(self, which: Tensor) -> Batch:
+        """Return the samples numbered `which`."""
+        return Batch(
+            inputs=self.inputs.rows(which),
+            action=self.action[which],
+            symmetry=self.symmetry[which],
+            jitter=self.jitter[which],
+            sample=self.sample[which],
+            importance=self.importance[which],
         )

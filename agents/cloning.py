@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from robomtl.agents.batch import Batch
 from robomtl.agents.network import KeyframeNetwork, Prediction
 from robomtl.agents.rotation import angle_between, symmetric_equivalents
+from robomtl.methods.priority_replay import SampleLosses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +97,9 @@ class CloningObjective:
         config: Weights of the terms.
         precision: "bf16" computes convolutions in bfloat16, "f32" everything in float32.
 
-    Attributes:
-        terms: Of the last call of `losses`, the mean of each unweighted term and error for each
-            task, name -> (K,) without gradient. Errors are in [m] and [rad].
     """
+
+    multi_domain = True
 
     def __init__(
         self,
@@ -112,7 +112,8 @@ class CloningObjective:
         self.tasks = tuple(tasks)
         self.config = config or LossConfig()
         self.precision = precision
-        self.terms: dict[str, Tensor] = {}
+        self._terms_seen: dict[str, Tensor] = {}
+        self._sample_losses: dict[str, SampleLosses] = {}
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that all tasks use."""
@@ -123,33 +124,66 @@ class CloningObjective:
         """Return the embeddings and offsets of `task`."""
         return list(self.network.table.tasks[self.tasks.index(task)].parameters())
 
-    def losses(self, batch: Batch) -> list[Tensor]:
-        """Return each task's loss: the mean over that task's samples in the batch.
+    def losses(self, batch: Batch, tasks: Sequence[str]) -> list[Tensor]:
+        """Return the loss of each of `tasks`: the mean over that task's samples in the batch.
+
+        Each sample's loss is multiplied by its importance.
 
         Raises:
             ValueError: The batch has no sample of some task.
         """
-        task = batch.inputs.task
-        counts = task.bincount(minlength=len(self.tasks))
-        if not counts.all():
-            absent = [t for t, n in zip(self.tasks, counts.tolist(), strict=True) if n == 0]
-            raise ValueError(f"The batch has no samples of: {absent}.")
+        batch = self._of(batch, tasks)
+        numbers = torch.tensor([self.tasks.index(task) for task in tasks])
+        position = torch.empty(len(self.tasks), dtype=torch.int64)
+        position[numbers] = torch.arange(len(tasks))
+        task = position.to(batch.action.device)[batch.inputs.task]
+        counts = task.bincount(minlength=len(tasks))
 
         def mean_per_task(values: Tensor) -> Tensor:
-            return values.new_zeros(len(self.tasks)).index_add(0, task, values) / counts
+            return values.new_zeros(len(tasks)).index_add(0, task, values) / counts
 
         device = batch.action.device.type
         with torch.autocast(device, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             prediction = self.network(batch.inputs, batch.jitter)
         terms = self._terms(prediction, batch)
-        per_task = {name: mean_per_task(term) for name, term in terms.items()}
-        weights = {name: getattr(self.config, name) for name in terms}
-        total = torch.stack([weights[name] * per_task[name] for name in terms]).sum(0)
-        with torch.no_grad():
-            self.terms = {name: term.detach() for name, term in per_task.items()}
-            for name, error in self._errors(prediction, batch).items():
-                self.terms[name] = mean_per_task(error)
-        return list(total.unbind())
+        weighted = [getattr(self.config, name) * term for name, term in terms.items()]
+        each = torch.stack(weighted).sum(0)
+        self._sample_losses = {
+            name: SampleLosses(batch.sample[own], each.detach()[own])
+            for own, name in zip(torch.arange(len(task)).split(counts.tolist()), tasks, strict=True)
+        }
+        if not self._terms_seen:
+            with torch.no_grad():
+                seen = terms | self._errors(prediction, batch)
+                self._terms_seen = {name: mean_per_task(values) for name, values in seen.items()}
+        return list(mean_per_task(batch.importance * each).unbind())
+
+    def take_terms(self) -> dict[str, Tensor]:
+        """Return the mean of each unweighted term and error for each task, and forget them.
+
+        They are those of the first call of `losses` since the last time: methods may call it
+        again, on other batches. Name -> (K,) without gradient; errors are in [m] and [rad].
+        """
+        terms, self._terms_seen = self._terms_seen, {}
+        return terms
+
+    def sample_losses(self) -> dict[str, SampleLosses]:
+        """Return each task's samples and their losses of the last call of `losses`."""
+        return self._sample_losses
+
+    def counts(self, batch: Batch, tasks: Sequence[str]) -> list[int]:
+        """Return the number of samples of each of `tasks` in the batch."""
+        counts = batch.inputs.task.bincount(minlength=len(self.tasks)).tolist()
+        return [counts[self.tasks.index(task)] for task in tasks]
+
+    def _of(self, batch: Batch, tasks: Sequence[str]) -> Batch:
+        """Return the samples of `tasks`, in that order."""
+        absent = [t for t, n in zip(tasks, self.counts(batch, tasks), strict=True) if n == 0]
+        if absent:
+            raise ValueError(f"The batch has no samples of: {absent}.")
+        numbers = [self.tasks.index(task) for task in tasks]
+        rows = torch.cat([(batch.inputs.task == number).nonzero()[:, 0] for number in numbers])
+        return batch if rows.equal(torch.arange(len(batch.action))) else batch.rows(rows)
 
     def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         action, config = batch.action, self.config

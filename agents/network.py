@@ -104,7 +104,8 @@ class KeyframeNetwork(nn.Module):
         a, b, c, d = config.widths
         z = config.condition
         self.table = TaskTable(stages, config.embedding)
-        self.camera_embedding = nn.Parameter(torch.randn(cameras, z) * 0.5)
+        self.camera_embedding = nn.Embedding(cameras, z)
+        nn.init.normal_(self.camera_embedding.weight, std=0.5)
         self.condition = mlp(2 * config.embedding + 8, z, z)
 
         self.stem = ConvBlock(6, a, kernel=5, stride=2)
@@ -198,7 +199,8 @@ class KeyframeNetwork(nn.Module):
         x = self.down3(x2)
         pooled = x.mean((2, 3)).reshape(-1, cameras * x.shape[1])
         summary = self.exchange(torch.cat((pooled, condition.to(pooled.dtype)), dim=-1))
-        per_camera = ((condition + summary)[:, None] + self.camera_embedding).flatten(0, 1)
+        which = torch.arange(cameras, device=images.device).expand(len(condition), cameras)
+        per_camera = ((condition + summary)[:, None] + self.camera_embedding(which)).flatten(0, 1)
         x = self.bottleneck(x, per_camera)
         x = self.up2(x, x2, per_camera)
         x = self.up1(x, x1, per_camera)

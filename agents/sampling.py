@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,13 +14,57 @@ from robomtl.agents.batch import Batch, Inputs
 from robomtl.data.point_cloud import point_cloud
 
 
+@runtime_checkable
+class Sampler(Protocol):
+    """Chooses which of a task's samples a batch holds."""
+
+    def draw(
+        self, task: str, size: int, count: int, *, batch: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw `count` of the `size` samples of `task` for batch number `batch`.
+
+        Returns:
+            Numbers of the samples, (count,) int64, and what the loss of each is to be multiplied
+            by, (count,) float32.
+        """
+        ...
+
+
+class Uniform:
+    """Draws every sample of a task with the same probability, with replacement."""
+
+    def draw(
+        self, task: str, size: int, count: int, *, batch: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return numbers of samples, (count,) int64, and weights of 1."""
+        return (torch.rand(count, generator=generator) * size).long(), torch.ones(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Which samples a batch will hold.
+
+    Attributes:
+        task: Index of each sample's task, (B,) int64.
+        sample: Number of each sample among those of its task, (B,) int64.
+        importance: What each sample's loss is multiplied by, (B,) float32.
+        state: Of the generator that augmentation goes on with.
+    """
+
+    task: torch.Tensor
+    sample: torch.Tensor
+    importance: torch.Tensor
+    state: torch.Tensor
+
+
 class KeyframeBatches:
     """Stratified random batches; `batches[i]` depends on the seed and on i alone.
 
     Every batch holds samples of every task, sorted by task: batch_size // K of each, and what is
     left over goes round. Within a task every sample is equally likely. Because a batch is a
     function of its number, a run can be resumed, and batches be made ahead of time, without any
-    state to keep.
+    state to keep. A sampler that learns from the losses has a state: `draw` asks it, which takes
+    no time, and `batch` does the rest, which may run beside the training step.
 
     Args:
         data: Arrays with one row per sample, as `KeyframeDataset.load()` returns them.
@@ -67,16 +113,32 @@ class KeyframeBatches:
         return counts
 
     def __getitem__(self, iteration: int) -> Batch:
-        """Return batch number `iteration`, augmented."""
+        """Return batch number `iteration`, drawn uniformly and augmented."""
+        return self.batch(self.draw(iteration, Uniform()))
+
+    def draw(self, iteration: int, sampler: Sampler) -> Draw:
+        """Return the samples that `sampler` chooses for batch number `iteration`."""
         entropy = np.random.SeedSequence((self.seed, iteration)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy))
-        task = np.repeat(np.arange(len(self.tasks)), self.counts(iteration))
-        sizes = torch.tensor([len(rows) for rows in self.rows])[task]
-        drawn = (torch.rand(len(task), generator=generator) * sizes).long().numpy()
-        rows = np.array([self.rows[k][i] for k, i in zip(task, drawn, strict=True)])
-        return self._augmented(rows, torch.from_numpy(task), generator)
+        counts = self.counts(iteration)
+        drawn = [
+            sampler.draw(task, len(rows), int(n), batch=iteration, generator=generator)
+            for task, rows, n in zip(self.tasks, self.rows, counts, strict=True)
+        ]
+        samples, importance = zip(*drawn, strict=True)
+        return Draw(
+            task=torch.from_numpy(np.repeat(np.arange(len(self.tasks)), counts)),
+            sample=torch.cat(samples),
+            importance=torch.cat(importance),
+            state=generator.get_state(),
+        )
 
-    def _augmented(self, rows: np.ndarray, task: torch.Tensor, generator: torch.Generator) -> Batch:
+    def batch(self, draw: Draw) -> Batch:
+        """Return the drawn samples, augmented."""
+        generator = torch.Generator()
+        generator.set_state(draw.state)
+        pairs = zip(draw.task.tolist(), draw.sample.tolist(), strict=True)
+        rows = np.array([self.rows[task][sample] for task, sample in pairs])
         data, config = self.data, self.augmentation
         shape = (len(rows), len(self.cameras), 2)
         shifts = torch.randint(-config.shift, config.shift + 1, shape, generator=generator)
@@ -89,12 +151,14 @@ class KeyframeBatches:
                 cloud=cloud,
                 gripper_pose=pose,
                 gripper_open=torch.from_numpy(data["gripper_open"][rows]).float(),
-                task=task,
+                task=draw.task,
                 stage=torch.from_numpy(data["stage"][rows]),
             ),
             action=torch.from_numpy(data["action"][rows]).float(),
             symmetry=torch.from_numpy(data["symmetry"][rows]),
             jitter=config.jitter * torch.randn(len(rows), 3, generator=generator),
+            sample=draw.sample,
+            importance=draw.importance,
         )
 
     def _images(self, rows: np.ndarray, shifts: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,6 +17,7 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as robomtl.training does, 
 import numpy as np
 import torch
 
+from robomtl import methods
 from robomtl.agents import (
     AugmentationConfig,
     CloningObjective,
@@ -24,7 +25,6 @@ from robomtl.agents import (
     KeyframeNetwork,
     KeyframePolicy,
 )
-from robomtl.methods import Equal
 
 TASKS = tuple(f"task{k}" for k in range(10))
 CAMERAS = ("left_shoulder", "right_shoulder", "wrist")
@@ -60,7 +60,7 @@ def noise(samples: int, size: int) -> dict[str, np.ndarray]:
 def time_steps(batches: KeyframeBatches, network: KeyframeNetwork, steps: int) -> None:
     objective = CloningObjective(network, TASKS, precision="bf16")
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
-    method = Equal(TASKS)
+    method = methods.make("equal", TASKS)
     durations, waits = [], []
     with ThreadPoolExecutor(1) as maker:
         following = maker.submit(batches.__getitem__, 0)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import field, make_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import robomtl
@@ -39,6 +40,34 @@ COMMANDS = {
         "Write one HTML page about a run: success, curves, demonstrations, rollouts, attention.",
         "robomtl report runs/mine/run",
     ),
+    "methods": (
+        "List the multi-task methods that a training can use.",
+        "robomtl methods",
+    ),
+    "scenes collect": (
+        "Render labelled images of the tasks for dense prediction.",
+        "robomtl scenes collect --out runs/scenes/scenes.npz",
+    ),
+    "scenes train": (
+        "Train a dense-prediction network on these images.",
+        "robomtl scenes train --method aligned_mtl --out runs/scenes/aligned",
+    ),
+    "scenes compare": (
+        "Compare multi-task methods on these images with single-task networks.",
+        "robomtl scenes compare --methods equal auto_lambda --seeds 0 1 2",
+    ),
+    "scenes relationships": (
+        "Estimate which tasks help which, and compare with what training in pairs shows.",
+        "robomtl scenes relationships --iterations 300",
+    ),
+    "toy": (
+        "Watch multi-task methods on a problem of two losses and two parameters.",
+        "robomtl toy --methods equal aligned_mtl --out runs/toy",
+    ),
+    "bench methods": (
+        "Measure what a training step costs with each multi-task method.",
+        "robomtl bench methods --problem mt10 --methods auto_lambda nash_mtl",
+    ),
 }
 
 CONTINUES = "Interrupted or killed, the same command continues where it was."
@@ -61,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Always, but for success: 2 for an error the user can do something about,
             printed as one line, and 130 for Ctrl-C.
     """
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    name, rest = _split((sys.argv[1:] if arguments is None else arguments) or ["--help"])
     if name in ("-h", "--help"):
         print(_overview())
     elif name == "--version":
@@ -70,6 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_error(f"unknown command {name!r}; valid: {', '.join(COMMANDS)}"))
     else:
         _run(name, rest)
+
+
+def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Splits a command, of one word or two, from what follows it."""
+    two = " ".join(arguments[:2])
+    return (two, arguments[2:]) if two in COMMANDS else (arguments[0], arguments[1:])
 
 
 def _run(name: str, arguments: Sequence[str]) -> None:
@@ -108,13 +143,21 @@ def _run(name: str, arguments: Sequence[str]) -> None:
 def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
     """The function behind a command, and the config it has by default."""
     # Imported here so that `robomtl --help`, and every worker process, start at once.
+    from robomtl.bench import BenchMethodsConfig, bench_methods
     from robomtl.collection import collect
     from robomtl.evaluation import evaluate
     from robomtl.keyframing import keyframes
+    from robomtl.methodlist import MethodsConfig, show_methods
     from robomtl.presets import PRESETS
     from robomtl.quickstart import quickstart
     from robomtl.report import report
+    from robomtl.scenes.collection import SceneCollectConfig, collect_scenes
+    from robomtl.scenes.comparison import SceneCompareConfig, compare_scenes
+    from robomtl.scenes.relationships import SceneRelationshipsConfig, scene_relationships
+    from robomtl.scenes.train_command import SceneTrainCommandConfig, train_scenes_command
+    from robomtl.scenes.training import SceneTrainConfig
     from robomtl.tasklist import TasksConfig, show_tasks
+    from robomtl.toy import ToyConfig, toy
     from robomtl.train_command import train_command
 
     job = PRESETS[preset]
@@ -126,6 +169,16 @@ def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
         "train": (train_command, job.train()),
         "evaluate": (evaluate, job.evaluate()),
         "report": (report, job.report()),
+        "methods": (show_methods, MethodsConfig()),
+        "scenes collect": (collect_scenes, SceneCollectConfig()),
+        "scenes train": (
+            train_scenes_command,
+            SceneTrainCommandConfig(Path("runs/scenes/run"), SceneTrainConfig()),
+        ),
+        "scenes compare": (compare_scenes, SceneCompareConfig()),
+        "scenes relationships": (scene_relationships, SceneRelationshipsConfig()),
+        "toy": (toy, ToyConfig()),
+        "bench methods": (bench_methods, BenchMethodsConfig()),
     }
     return commands[name]
 
@@ -155,7 +208,8 @@ def _options(config: Any, preset: Preset) -> type:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<12}{summary}" for name, (summary, _) in COMMANDS.items()]
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{summary}" for name, (summary, _) in COMMANDS.items()]
     return OVERVIEW.format(commands="\n".join(lines))
 
 

@@ -26,7 +26,7 @@ from robomtl.agents.batch import Batch
 from robomtl.agents.cloning import CloningObjective, LossConfig
 from robomtl.agents.network import KeyframeNetwork, NetworkConfig
 from robomtl.agents.policy import KeyframePolicy
-from robomtl.agents.sampling import KeyframeBatches
+from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform
 from robomtl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.metrics import Metrics
@@ -41,7 +41,13 @@ class TrainConfig:
     tasks: tuple[str, ...] = ()
     """Tasks to learn; all of the dataset's when none is named."""
     method: str = "equal"
-    """Multi-task method."""
+    """Multi-task method, or a weighting and an aggregator joined by "+"; see `robomtl methods`."""
+    primary: tuple[str, ...] = ()
+    """Tasks that matter in the end; the others only help. All of them when none is named."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Weight of each task, for methods that are given them."""
+    weight_rate: float | None = None
+    """Learning rate of learned task weights; the method's own when not given."""
     iterations: int = 8000
     """Optimisation steps."""
     batch_size: int = 32
@@ -69,6 +75,9 @@ class TrainConfig:
 
 # What may differ between a run and its resumption without changing a bit of the result.
 _FREE = ("data", "checkpoint_interval", "log_interval")
+
+# Batches to look ahead on are drawn from the same data, by a seed that no run starts from.
+_HELD_OUT = 2**32
 
 Callback = Callable[[int, KeyframePolicy], None]
 
@@ -100,13 +109,17 @@ class _Run:
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)
         self.tasks = dataset.tasks
-        self.batches = KeyframeBatches(
-            dataset.load(),
-            self.tasks,
-            cameras=dataset.cameras,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            augmentation=config.augmentation,
+        data = dataset.load()
+        self.batches, self.held_out = (
+            KeyframeBatches(
+                data,
+                self.tasks,
+                cameras=dataset.cameras,
+                batch_size=config.batch_size,
+                seed=seed,
+                augmentation=config.augmentation,
+            )
+            for seed in (config.seed, config.seed + _HELD_OUT)
         )
         torch.manual_seed(config.seed)
         self.network = KeyframeNetwork(self.batches.stages, len(dataset.cameras), config.network)
@@ -116,9 +129,17 @@ class _Run:
             self.average.network, self.tasks, dataset.cameras, dataset.image_size
         )
         self.objective = CloningObjective(self.network, self.tasks, config.losses, config.precision)
-        self.method = methods.make(config.method, self.tasks)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=True
+        )
+        self.method = methods.make(
+            config.method,
+            self.tasks,
+            config.primary or None,
+            optimiser=self.optimiser,
+            weights=config.weights or None,
+            rate=config.weight_rate,
+            seed=config.seed,
         )
         self.iteration = 0
         if self.checkpoint.exists():
@@ -140,8 +161,8 @@ class _Run:
         )
         with Metrics(self.out, self.iteration) as metrics, Progress(*columns) as progress:
             bar = progress.add_task("training", total=config.iterations, completed=self.iteration)
-            for batch in self._prefetched(metrics):
-                loss = self._step(batch, metrics)
+            for batch, held_out in self._prefetched(metrics):
+                loss = self._step(batch, held_out, metrics)
                 progress.update(bar, advance=1, description=f"training, loss {loss:.3f}")
                 due = self.iteration % config.checkpoint_interval == 0
                 if due or self.iteration == config.iterations:
@@ -154,29 +175,41 @@ class _Run:
                     metrics.write(self.iteration)
         return self._save_policy()
 
-    def _step(self, batch: Batch, metrics: Metrics) -> float:
+    def _step(self, batch: Batch, held_out: Batch | None, metrics: Metrics) -> float:
         config = self.config
         if config.schedule == "cosine":
             progress = self.iteration / config.iterations
             rate = config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
             self.optimiser.param_groups[0]["lr"] = rate
-        record = self.method.backward(self.objective, batch.to(config.device))
+        record = self.method.backward(self.objective, batch, held_out)
         self.optimiser.step()
         self.iteration += 1
         self.average.update(self.network, self.iteration)
-        metrics.add(record, self.objective.terms)
+        metrics.add(record, self.objective.take_terms())
         return sum(record.losses.values()) / len(record.losses)
 
-    def _prefetched(self, metrics: Metrics) -> Iterator[Batch]:
+    def _prefetched(self, metrics: Metrics) -> Iterator[tuple[Batch, Batch | None]]:
         """Yield the batches that are left, making one ahead while the network is busy."""
         with ThreadPoolExecutor(1) as maker:
-            following = maker.submit(self.batches.__getitem__, self.iteration)
+            following = maker.submit(self._batch, self.iteration, self._draw(self.iteration))
             for number in range(self.iteration, self.config.iterations):
                 started = time.perf_counter()
                 batch = following.result()
                 metrics.waited(time.perf_counter() - started)
-                following = maker.submit(self.batches.__getitem__, number + 1)
+                following = maker.submit(self._batch, number + 1, self._draw(number + 1))
                 yield batch
+
+    def _draw(self, number: int) -> Draw:
+        """Choose the samples of a batch, by the method if it has a say: between steps only."""
+        sampler = self.method if isinstance(self.method, Sampler) else Uniform()
+        return self.batches.draw(number, sampler)
+
+    def _batch(self, number: int, draw: Draw) -> tuple[Batch, Batch | None]:
+        """Return a batch, and another one of the same data for methods that look ahead."""
+        batch = self.batches.batch(draw).to(self.config.device)
+        if not self.method.uses_validation:
+            return batch, None
+        return batch, self.held_out[number].to(self.config.device)
 
     def _settings(self) -> dict[str, object]:
         return {**asdict(self.config), "data": str(self.config.data), "tasks": list(self.tasks)}

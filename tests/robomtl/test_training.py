@@ -39,7 +39,8 @@ def config(data):
 def same_bits(one, two):
     """Whether two checkpoints hold the same numbers everywhere."""
     if isinstance(one, torch.Tensor):
-        return one.equal(two)
+        alike = (one == two) | (one.isnan() & two.isnan())
+        return one.shape == two.shape and bool(alike.all())
     if isinstance(one, dict):
         return one.keys() == two.keys() and all(same_bits(one[k], two[k]) for k in one)
     if isinstance(one, list):

@@ -1,0 +1,149 @@
+"""The command `robomtl bench methods`: what a training step costs with each method."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import torch
+from rich.markup import escape
+from rich.table import Table
+
+from robomtl import methods
+from robomtl.bench.cloning import cloning
+from robomtl.bench.memory import peak_bytes
+from robomtl.bench.mt10 import mt10
+from robomtl.bench.problem import Problem
+from robomtl.bench.scenes import scenes
+from robomtl.bench.timing import durations
+from robomtl.bench.training import Training, cases
+from robomtl.data.atomic import write_atomically
+from robomtl.exceptions import ExperimentError
+from robomtl.progress import console, progress_bar
+
+PROBLEMS: dict[str, Callable[[], Problem]] = {"cloning": cloning, "mt10": mt10, "scenes": scenes}
+REFERENCE = "equal"
+_MEMORY_STEPS = 3  # the first makes what is kept, the second uses it, the third is like all others
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchMethodsConfig:
+    """What to measure."""
+
+    problem: Literal["cloning", "mt10", "scenes", "all"] = "all"
+    """The problem to train on: ten robot tasks, MT10's critic, dense prediction, or each."""
+    methods: tuple[str, ...] = ()
+    """Methods to measure, also as "weighting+aggregator"; every single one when none is named."""
+    repeats: int = 20
+    """Steps to time of each method."""
+    threads: int = 2
+    """Threads that torch computes with."""
+    out: Path = Path("runs/bench/methods.json")
+    """File to write the numbers to."""
+
+
+def bench_methods(config: BenchMethodsConfig) -> dict[str, Any]:
+    """Measure, print a table for each problem, write everything to a file and return it.
+
+    A step is `method.backward` and `optimiser.step` on batches made before. Its cost is compared
+    with that of equal weighting in the same run.
+
+    Raises:
+        ExperimentError: A number that makes no sense.
+        MethodError: There is no such method; the message lists those there are.
+    """
+    if config.repeats < 1 or config.threads < 1:
+        raise ExperimentError(
+            f"repeats and threads must be 1 or more, not {config.repeats} and {config.threads}"
+        )
+    names = [REFERENCE, *(config.methods or methods.names())]
+    chosen = list(PROBLEMS) if config.problem == "all" else [config.problem]
+    results: dict[str, Any] = {}
+    with _threads(config.threads):
+        for name in chosen:
+            problem = PROBLEMS[name]()
+            results[name] = _measured(problem, list(dict.fromkeys(names)), config.repeats)
+            console.print(_table(problem, results[name]))
+    report = {
+        "repeats": config.repeats,
+        "threads": config.threads,
+        "torch": torch.__version__,
+        "machine": platform.processor() or platform.machine(),
+        "problems": results,
+    }
+    write_atomically(config.out, (json.dumps(report, indent=2) + "\n").encode())
+    return report
+
+
+def _measured(problem: Problem, names: list[str], repeats: int) -> dict[str, Any]:
+    """Return, by method, time and memory of a step, or why there is none."""
+    suitable, refused = cases(problem, names)
+    peaks: dict[str, int] = {}
+    with progress_bar(f"{problem.name}: memory", len(suitable)) as advance:
+        for label, (name, setting) in suitable.items():
+            peaks[label] = peak_bytes(partial(_steps, Training(problem, name, setting)))
+            advance(label)
+    trainings = {label: Training(problem, *case) for label, case in suitable.items()}
+    warm_up = 2
+    with progress_bar(f"{problem.name}: time", warm_up + repeats) as advance:
+        taken = durations(
+            {label: training.step for label, training in trainings.items()},
+            repeats=repeats,
+            warm_up=warm_up,
+            advance=advance,
+        )
+    usual = median(taken[REFERENCE])
+    rows: dict[str, Any] = {
+        label: {
+            "median_ms": 1e3 * median(times),
+            "fastest_ms": 1e3 * min(times),
+            "ratio": median(times) / usual,
+            "fastest_ratio": min(times) / min(taken[REFERENCE]),
+            "peak_bytes": peaks[label],
+        }
+        for label, times in taken.items()
+    }
+    return rows | {name: {"not_applicable": reason} for name, reason in refused.items()}
+
+
+def _steps(training: Training) -> None:
+    for _ in range(_MEMORY_STEPS):
+        training.step()
+
+
+def _table(problem: Problem, rows: dict[str, Any]) -> Table:
+    table = Table(title=f"{problem.name}: {problem.summary}", title_justify="left")
+    table.add_column("method")
+    for title in ("median ms", "fastest ms", "x equal", "peak MB"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("")
+    for label, row in rows.items():
+        if "not_applicable" in row:
+            table.add_row(escape(label), *["n/a"] * 4, escape(row["not_applicable"]))
+            continue
+        table.add_row(
+            escape(label),
+            f"{row['median_ms']:.2f}",
+            f"{row['fastest_ms']:.2f}",
+            f"{row['ratio']:.2f}",
+            f"{row['peak_bytes'] / 1e6:.1f}",
+            "",
+        )
+    return table
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

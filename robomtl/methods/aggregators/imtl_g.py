@@ -1,0 +1,41 @@
+"""IMTL-G: the update that has equal projections on all task gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.equal_cosines import pseudo_solve, solve_gram
+from robomtl.methods.aggregators.unit import normalised
+
+
+class IMTLG(Aggregator):
+    """Gives the update the same projection on every task's gradient.
+
+    Liu et al., Towards Impartial Multi-task Learning (ICLR 2021), eq. 6:
+
+        d . g_i / |g_i| equal for all i,  sum_i alpha_i = 1
+
+    which is M alpha proportional to (|g_i|)_i; where M is singular, its pseudo-inverse is used
+    (Quinton and Rey, 2024). Weights: the projections are proportional to w, and alpha sums to
+    sum_i w_i. The common projection is negative, as the paper's formula has it, where only
+    negative coefficients in all can make projections equal; where they sum to zero, there is
+    no solution and alpha is 0. Tasks without gradient get 0.
+    """
+
+    sums = False
+
+    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+        """Return M^+ (|g_i| w_i)_i, made to sum to sum_i w_i."""
+        alpha = torch.zeros_like(weights)
+        tasks = gram.diagonal().nonzero().flatten()
+        gram = gram[tasks[:, None], tasks]
+        unit, lengths = normalised(gram)
+        wanted = weights[tasks]
+        solved = solve_gram(unit, wanted)
+        v = pseudo_solve(gram, lengths * wanted) if solved is None else solved / lengths
+        total = v.sum().item()
+        if abs(total) > 1e-12 * v.abs().sum().item():
+            alpha[tasks] = v * (weights.sum() / total)
+        return alpha

@@ -1,0 +1,383 @@
+"""Gradients of each task, and what methods ask of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robomtl.methods.objective import (
+    Objective,
+    StackedObjective,
+    shared_parameters,
+    task_parameters,
+)
+from robomtl.methods.taskwise import Taskwise
+
+Gradients = Sequence[Tensor | None]
+"""One gradient per parameter; none where a parameter is not used."""
+
+Check = Callable[[Sequence[Tensor]], None]
+"""Looks at the task losses before anything is differentiated, and raises if they are not finite."""
+
+
+class TaskGradients(ABC):
+    """The gradients g_1 ... g_K of K task losses.
+
+    Attributes:
+        tasks: Names of the K tasks.
+        losses: The K losses, (K,) float64 without gradient, on the CPU.
+        shared: The P shared parameters' tensors.
+        own: Each task's own parameters.
+        own_gradients: Each task's gradient of its own parameters.
+        known_gram: The Gram matrix, once somebody has asked for it.
+    """
+
+    tasks: tuple[str, ...]
+    losses: Tensor
+    shared: list[nn.Parameter]
+    own: list[list[nn.Parameter]]
+    own_gradients: list[Gradients]
+    known_gram: Tensor | None = None
+
+    @property
+    def gram(self) -> Tensor:
+        """Inner products of the task gradients, (K, K) float64 on the CPU."""
+        if self.known_gram is None:
+            self.known_gram = gram_matrix(self._rows())
+        return self.known_gram
+
+    @abstractmethod
+    def _rows(self) -> Sequence[Tensor]:
+        """Return the gradients that the Gram matrix is made of, in blocks (K, ...)."""
+
+    @abstractmethod
+    def combine(self, coefficients: Tensor) -> list[Tensor | None]:
+        """Return sum_i c_i g_i for each shared parameter; none where no task uses it."""
+
+    def combine_for_dot(self, coefficients: Tensor) -> list[Tensor | None]:
+        """Do as `combine`, and prepare for `dot`."""
+        return self.combine(coefficients)
+
+    @abstractmethod
+    def dot(self, shared: Gradients, own: Sequence[Gradients]) -> Tensor:
+        """Return <g_i, v> for each task, (K,) float64, with v over shared and own parameters.
+
+        It may be asked for once, after `combine_for_dot`.
+        """
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return the shared parameters, then each task's own."""
+        return [*self.shared, *(p for group in self.own for p in group)]
+
+    def weighted_own(self, weights: Tensor) -> list[Tensor | None]:
+        """Return lambda_i times its own gradient for each task's own parameters, one after all."""
+        return [
+            None if g is None else weight * g
+            for weight, group in zip(weights.tolist(), self.own_gradients, strict=True)
+            for g in group
+        ]
+
+    def _dot_own(self, own: Sequence[Gradients]) -> Tensor:
+        return torch.stack([_inner(a, b) for a, b in zip(self.own_gradients, own, strict=True)])
+
+
+class GradientMatrix(TaskGradients):
+    """Gradients of the shared parameters, K x P, in one block (K, *shape) per parameter.
+
+    Built with `task_gradients`. Nothing is flattened or copied: a row of a block is where a
+    backward pass wrote it.
+
+    Attributes:
+        blocks: The matrix, one block for each shared parameter.
+        used: Whether any task uses that parameter.
+    """
+
+    def __init__(
+        self,
+        tasks: tuple[str, ...],
+        shared: list[nn.Parameter],
+        own: list[list[nn.Parameter]],
+        blocks: list[Tensor],
+    ) -> None:
+        self.tasks = tasks
+        self.shared = shared
+        self.own = own
+        self.blocks = blocks
+        self.used = [True] * len(blocks)
+
+    def _rows(self) -> list[Tensor]:
+        return self.blocks
+
+    def combine(self, coefficients: Tensor) -> list[Tensor | None]:
+        """Return sum_i c_i g_i for each shared parameter; none where no task uses it."""
+        row = coefficients.to(self.blocks[0])[None]
+        return [
+            torch.mm(row, block.flatten(1)).view(block.shape[1:]) if used else None
+            for block, used in zip(self.blocks, self.used, strict=True)
+        ]
+
+    def scaled(self, factors: Sequence[Tensor | float]) -> GradientMatrix:
+        """Return a copy with each entry multiplied by its parameter's factor.
+
+        Args:
+            factors: One for each entry, or one for all entries, of every parameter in the order of
+                `parameters`.
+        """
+        remaining = iter(factors)
+        blocks: list[Tensor] = [block * next(remaining) for block in self.blocks]
+        copy = GradientMatrix(self.tasks, self.shared, self.own, blocks)
+        copy.used = list(self.used)
+        copy.losses = self.losses
+        copy.own_gradients = [
+            [None if g is None else g * f for g, f in zip(group, remaining, strict=False)]
+            for group in self.own_gradients
+        ]
+        return copy
+
+    def dot(self, shared: Gradients, own: Sequence[Gradients]) -> Tensor:
+        """Return <g_i, v> for each task, (K,) float64, with v over shared and own parameters."""
+        products = [
+            torch.mv(block.flatten(1), v.reshape(-1))
+            for block, v in zip(self.blocks, shared, strict=True)
+            if v is not None
+        ]
+        return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
+
+
+class RepresentationGradients(TaskGradients):
+    """Gradients of K losses with respect to a shared representation z.
+
+    One forward pass and one backward pass through each decoder give z_i = dL_i/dz. What the
+    encoder's parameters should get follows by the chain rule from any combination of the z_i, so
+    K tasks cost one backward pass through the encoder.
+
+    Args:
+        objective: The problem.
+        batch: What the losses are computed from.
+        check: Looks at the losses before anything is differentiated.
+    """
+
+    def __init__(self, objective: Any, batch: Any, check: Check) -> None:
+        self.tasks = objective.tasks
+        self.shared = shared_parameters(objective)
+        self.own = [task_parameters(objective, task) for task in self.tasks]
+        self._representation = list(objective.encode(batch))
+        # Each task starts from leaves of its own, so that one backward pass keeps them apart.
+        leaves = [[z.detach().requires_grad_() for z in self._representation] for _ in self.tasks]
+        losses = [
+            objective.decode(leaf, batch, task)
+            for leaf, task in zip(leaves, self.tasks, strict=True)
+        ]
+        check(losses)
+        self.losses = detached(losses)
+        found = torch.autograd.grad(
+            torch.stack(losses).sum(),
+            [tensor for group in (*leaves, *self.own) for tensor in group],
+            allow_unused=True,
+        )
+        remaining = iter(found)
+        rows = [[next(remaining) for _ in self._representation] for _ in self.tasks]
+        self.own_gradients = [[next(remaining) for _ in group] for group in self.own]
+        self._blocks = [
+            torch.stack([torch.zeros_like(z) if row[i] is None else row[i] for row in rows])
+            for i, z in enumerate(self._representation)
+        ]
+        self._tangent: tuple[list[Tensor], Gradients] | None = None
+        self._combined: tuple[Tensor, list[Tensor | None]] | None = None
+
+    def _rows(self) -> list[Tensor]:
+        return self._blocks
+
+    def combine(self, coefficients: Tensor) -> list[Tensor | None]:
+        """Return (dz/dtheta)^T sum_i c_i z_i for each shared parameter."""
+        if self._combined is not None and self._combined[0].equal(coefficients):
+            return list(self._combined[1])
+        return list(self._backward(self._cotangents(coefficients), create_graph=False))
+
+    def combine_for_dot(self, coefficients: Tensor) -> list[Tensor | None]:
+        """Do as `combine`, and keep what `dot` needs."""
+        cotangents = [c.requires_grad_() for c in self._cotangents(coefficients)]
+        gradients = self._backward(cotangents, create_graph=True)
+        self._tangent = (cotangents, gradients)
+        found = [None if g is None else g.detach() for g in gradients]
+        self._combined = (coefficients, found)
+        return list(found)
+
+    def dot(self, shared: Gradients, own: Sequence[Gradients]) -> Tensor:
+        """Return <g_i, v> for each task, (K,) float64, after `combine_for_dot`.
+
+        With J = dz/dtheta, <J^T c, v> is linear in c, and its gradient with respect to c is J v:
+        the direction in which v moves the representation. Then <g_i, v> = <z_i, J v>.
+        """
+        assert self._tangent is not None
+        cotangents, gradients = self._tangent
+        self._tangent = None
+        pairs = [
+            (g, v)
+            for g, v in zip(gradients, shared, strict=True)
+            if g is not None and v is not None
+        ]
+        product = torch.stack([(g * v).sum() for g, v in pairs]).sum()
+        moved = torch.autograd.grad(product, cotangents, retain_graph=True, allow_unused=True)
+        products = [
+            torch.mv(rows.flatten(1), m.reshape(-1).to(rows.dtype))
+            for rows, m in zip(self._blocks, moved, strict=True)
+            if m is not None
+        ]
+        return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
+
+    def _cotangents(self, coefficients: Tensor) -> list[Tensor]:
+        return [
+            torch.mv(rows.flatten(1).T, coefficients.to(rows)).view(rows.shape[1:])
+            for rows in self._blocks
+        ]
+
+    def _backward(self, cotangents: list[Tensor], *, create_graph: bool) -> Gradients:
+        return torch.autograd.grad(
+            self._representation,
+            self.shared,
+            cotangents,
+            retain_graph=True,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+
+
+class GradientBuffer:
+    """Computes gradient matrices in memory that is kept from one step to the next."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Tensor] = []
+
+    def compute(
+        self, objective: Objective, batch: Any, check: Check, tasks: Sequence[str] | None = None
+    ) -> GradientMatrix:
+        """Return the gradients of `tasks`, or of all; an earlier matrix becomes invalid.
+
+        Multi-domain problems take one forward and backward pass over all samples if they are
+        stacked, else a small one for each task. Single-domain problems take one forward pass,
+        and one backward pass per task.
+        """
+        names = tuple(tasks if tasks is not None else objective.tasks)
+        shared = shared_parameters(objective)
+        own = [task_parameters(objective, task) for task in names]
+        matrix = GradientMatrix(names, shared, own, self._allocated(shared, len(names)))
+        if isinstance(objective, StackedObjective):
+            _stacked(objective, batch, matrix, check)
+        elif objective.multi_domain:
+            _one_by_one(objective, batch, matrix, check)
+        else:
+            _from_one_graph(objective, batch, matrix, check)
+        return matrix
+
+    def _allocated(self, shared: list[nn.Parameter], count: int) -> list[Tensor]:
+        wanted = [(count, *p.shape) for p in shared]
+        have = [block.shape for block in self._blocks]
+        if have != wanted or any(
+            b.dtype != p.dtype or b.device != p.device
+            for b, p in zip(self._blocks, shared, strict=True)
+        ):
+            self._blocks = [p.new_zeros(count, *p.shape) for p in shared]
+        return self._blocks
+
+
+def _stacked(objective: Any, batch: Any, matrix: GradientMatrix, check: Check) -> None:
+    """One forward and backward pass in which every layer keeps the tasks apart."""
+    counts = objective.counts(batch, matrix.tasks)
+    mode = Taskwise(matrix.shared, matrix.blocks, counts)
+    with mode:
+        losses = objective.losses(batch, matrix.tasks)
+    check(losses)
+    flat = [p for group in matrix.own for p in group]
+    found = iter(
+        torch.autograd.grad(torch.stack(losses).sum(), [mode.root, *flat], allow_unused=True)[1:]
+    )
+    matrix.used = mode.finish()
+    matrix.losses = detached(losses)
+    matrix.own_gradients = [[next(found) for _ in group] for group in matrix.own]
+
+
+def _one_by_one(objective: Objective, batch: Any, matrix: GradientMatrix, check: Check) -> None:
+    """One forward and backward pass for each task, over its own samples."""
+    losses: list[Tensor] = []
+    _start(matrix)
+    for row, task in enumerate(matrix.tasks):
+        (loss,) = objective.losses(batch, [task])
+        check([*losses, loss])
+        _fill(matrix, row, loss, retain=False)
+        losses.append(loss.detach())
+    matrix.losses = detached(losses)
+
+
+def _from_one_graph(objective: Objective, batch: Any, matrix: GradientMatrix, check: Check) -> None:
+    """One forward pass for all tasks, and one backward pass for each."""
+    losses = objective.losses(batch, matrix.tasks)
+    check(losses)
+    _start(matrix)
+    for row, loss in enumerate(losses):
+        _fill(matrix, row, loss, retain=row + 1 < len(losses))
+    matrix.losses = detached(losses)
+
+
+def _start(matrix: GradientMatrix) -> None:
+    matrix.used = [False] * len(matrix.shared)
+    matrix.own_gradients = []
+
+
+def _fill(matrix: GradientMatrix, row: int, loss: Tensor, *, retain: bool) -> None:
+    wanted = [*matrix.shared, *matrix.own[row]]
+    found: Gradients = torch.autograd.grad(loss, wanted, retain_graph=retain, allow_unused=True)
+    for number, (block, gradient) in enumerate(zip(matrix.blocks, found, strict=False)):
+        if gradient is None:
+            block[row].zero_()
+        else:
+            block[row].copy_(gradient)
+            matrix.used[number] = True
+    matrix.own_gradients.append(found[len(matrix.shared) :])
+
+
+def gram_matrix(blocks: Sequence[Tensor]) -> Tensor:
+    """Return the inner products (K, K) float64 of rows that are spread over blocks (K, ...).
+
+    Products of float32 rows are summed up in float32 over a few thousand entries at a time, and
+    these sums in float64: the error stays at that of the entries themselves. Where squares could
+    leave float32's range, everything is done in float64.
+    """
+    gram = _summed(_products(block) for block in blocks)
+    norms = gram.diagonal()
+    if blocks[0].dtype != torch.float64 and not ((norms > 1e-20) & (norms < 1e30)).all():
+        gram = _summed(_products(block.to("cpu", torch.float64)) for block in blocks)
+    return (gram + gram.T) / 2
+
+
+def _products(block: Tensor, chunk: int = 4000) -> Tensor:
+    """Return the inner products of the rows of a block, chunk by chunk, (chunks, K, K)."""
+    rows = block.detach().flatten(1)
+    count = rows.shape[1] // chunk
+    rest = rows[:, count * chunk :]
+    last = torch.mm(rest, rest.T)[None]
+    if not count:
+        return last
+    chunks = rows[:, : count * chunk].unflatten(1, (count, chunk)).transpose(0, 1)
+    return torch.cat((torch.bmm(chunks, chunks.transpose(1, 2)), last))
+
+
+def _summed(products: Iterable[Tensor]) -> Tensor:
+    return torch.cat(list(products)).cpu().double().sum(0)
+
+
+def detached(losses: Sequence[Tensor]) -> Tensor:
+    """Return losses as numbers, (K,) float64 on the CPU."""
+    return torch.stack([loss.detach() for loss in losses]).cpu().double()
+
+
+def _inner(left: Gradients, right: Gradients) -> Tensor:
+    total = torch.zeros((), dtype=torch.float64)
+    for a, b in zip(left, right, strict=True):
+        if a is not None and b is not None:
+            total += (a * b).sum().cpu()
+    return total

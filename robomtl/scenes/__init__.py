@@ -1,0 +1,1 @@
+"""The dense-prediction benchmark: `collection` of scenes, `training` on them, `comparison`."""

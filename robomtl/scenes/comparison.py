@@ -1,0 +1,164 @@
+"""Methods compared on scenes: trained alike, and measured against single-task networks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from rich.table import Table
+from tyro.conf import arg
+
+from robomtl.agents.dense import METRICS, delta_mtl, relative_improvement
+from robomtl.agents.dense.metrics import Values
+from robomtl.data.atomic import write_atomically
+from robomtl.exceptions import ExperimentError
+from robomtl.progress import console
+from robomtl.scenes.plan import Plan
+from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
+from robomtl.scenes.training import SceneTrainConfig
+
+SINGLE = "single-task"
+
+
+@dataclass(frozen=True)
+class SceneCompareConfig:
+    """Which methods to compare, how often, and where to keep the runs."""
+
+    out: Path = Path("runs/scenes/comparison")
+    """Folder of all runs; the same folder again continues, or adds methods and seeds."""
+    methods: tuple[str, ...] = ("equal",)
+    """Multi-task methods, each trained on all tasks. For those of SAAL, tasks get branches of their
+    own and self-auxiliaries: all of them for saal_w, for the others those that an enumeration of
+    pairs of tasks finds helpful."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds to train each method with; metrics are means over them."""
+    training: Annotated[SceneTrainConfig, arg(name="")] = field(default_factory=SceneTrainConfig)
+    """What is the same for all of them: its method and seed are not used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What came out, on the test images.
+
+    Attributes:
+        tasks: The primary tasks, which alone are compared.
+        values: Method, `SINGLE` included, to the metrics of the primary tasks, means over seeds.
+        improvements: Method to task to `relative_improvement` over `SINGLE` (SAAL, Eq. 12).
+        delta: Method to Delta_MTL over all metrics (SAAL, Eq. 12).
+        delta_first: Method to Delta_MTL over each task's first metric (Auto-lambda, Eq. 8).
+    """
+
+    tasks: tuple[str, ...]
+    values: dict[str, Values]
+    improvements: dict[str, dict[str, float]]
+    delta: dict[str, float]
+    delta_first: dict[str, float]
+
+
+def compare_scenes(config: SceneCompareConfig) -> Comparison:
+    """Train what is missing, then write comparison.json, weights.png and improvements.png.
+
+    Of the weights, the first seed's are drawn.
+
+    The single-task networks have the architecture of all the others and their training, with one
+    task each. They are trained for the primary tasks.
+
+    Raises:
+        ExperimentError: No method or no seed, or a primary task that is not among the tasks.
+        DataError: The scenes cannot be read.
+        CheckpointError: The folder holds runs with other settings.
+        UnknownMethodError: There is no such method; the message lists those there are.
+    """
+    if not config.methods or not config.seeds:
+        raise ExperimentError("name at least one method and one seed to compare")
+    plan = Plan(config.training, config.out)
+    runs = {SINGLE: [plan.alone(seed) for seed in config.seeds]}
+    for method in config.methods:
+        runs[method] = [plan.run(method, seed) for seed in config.seeds]
+    comparison = _compare(runs, plan.tasks)
+    write_atomically(
+        config.out / "comparison.json", (json.dumps(asdict(comparison), indent=2) + "\n").encode()
+    )
+    first = config.seeds[0]
+    curves = {m: _curves(plan.folder(m, first)) for m in config.methods}
+    draw_weights(config.out / "weights.png", curves)
+    gains = {m: gain for m, gain in comparison.improvements.items() if m != SINGLE}
+    draw_improvements(config.out / "improvements.png", gains, comparison.delta)
+    for table in _tables(comparison):
+        console.print(table)
+    return comparison
+
+
+def _compare(runs: dict[str, list[Values]], tasks: Sequence[str]) -> Comparison:
+    values = {
+        method: {
+            task: {name: float(np.mean([v[task][name] for v in each])) for name in METRICS[task]}
+            for task in tasks
+        }
+        for method, each in runs.items()
+    }
+    baseline = values[SINGLE]
+    return Comparison(
+        tasks=tuple(tasks),
+        values=values,
+        improvements={
+            method: {task: relative_improvement(task, v[task], baseline[task]) for task in tasks}
+            for method, v in values.items()
+        },
+        delta={method: delta_mtl(v, baseline, tasks) for method, v in values.items()},
+        delta_first={
+            method: delta_mtl(v, baseline, tasks, which="first") for method, v in values.items()
+        },
+    )
+
+
+def _curves(folder: Path) -> WeightCurves:
+    """The weights that a run wrote down."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return WeightCurves(
+        np.array([line["iteration"] for line in lines]),
+        {task: np.array([line["weight"][task] for line in lines]) for task in lines[0]["weight"]},
+    )
+
+
+def _tables(comparison: Comparison) -> Iterator[Table]:
+    """A table of each task's metrics, and one of what was gained; the best of a column is bold."""
+    methods = list(comparison.values)
+    for task in comparison.tasks:
+        columns = {
+            f"{name} {'↑' if sign > 0 else '↓'}": _cells(
+                [comparison.values[m][task][name] for m in methods], sign, "{:.4f}"
+            )
+            for name, sign in METRICS[task].items()
+        }
+        yield _table(f"Test images: {task}", methods, columns)
+    gains: dict[str, list[float]] = {
+        f"Δ {task}": [comparison.improvements[m][task] for m in methods]
+        for task in comparison.tasks
+    }
+    gains["Δ MTL"] = [comparison.delta[m] for m in methods]
+    gains["Δ MTL, first metrics"] = [comparison.delta_first[m] for m in methods]
+    columns = {name: _cells(values, 1, "{:+.2%}") for name, values in gains.items()}
+    yield _table("Better than single-task networks, on test images", methods, columns)
+
+
+def _table(title: str, methods: Sequence[str], columns: Mapping[str, list[str]]) -> Table:
+    table = Table("method", title=title)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for method, *cells in zip(methods, *columns.values(), strict=True):
+        table.add_row(method, *cells)
+    return table
+
+
+def _cells(values: Sequence[float], sign: int, form: str) -> list[str]:
+    best = max((sign * value for value in values if not math.isnan(value)), default=math.nan)
+    return [
+        f"[bold]{form.format(value)}[/bold]" if sign * value == best else form.format(value)
+        for value in values
+    ]

@@ -1,0 +1,156 @@
+"""What every method does to `.grad`, and what it says about it."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from robomtl import methods
+from robomtl.methods import (
+    NonFiniteGradientError,
+    NonFiniteLossError,
+    UnsuitableObjectiveError,
+    aggregate,
+)
+from tests.methods.problems import TASKS, Bowls, Slopes
+
+GRADIENTS = torch.tensor(
+    [[1.0, 2.0, 0.0, 0.0], [-1.0, 0.5, 1.0, 0.0], [0.0, -3.0, 1.0, 2.0]], dtype=torch.float64
+)
+LOSSES = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+
+
+def owned(slopes):
+    return torch.stack([slopes.own[task].grad for task in slopes.tasks])
+
+
+def test_equal_weighting_takes_the_mean_of_the_losses():
+    slopes = Slopes(GRADIENTS)
+    record = methods.make("equal", TASKS).backward(slopes, LOSSES)
+    torch.testing.assert_close(slopes.point.grad, GRADIENTS.mean(0))
+    torch.testing.assert_close(owned(slopes), torch.full((3,), 1 / 3, dtype=torch.float64))
+    assert record.losses == {"a": 1.0, "b": 2.0, "c": 4.0}
+    assert record.weights == record.coefficients == dict.fromkeys(TASKS, 1 / 3)
+    assert record.gram is None
+    assert record.gradient_norms is record.cosines is record.condition_number is None
+
+
+def test_an_aggregator_alone_leaves_own_parameters_their_plain_gradients():
+    slopes = Slopes(GRADIENTS)
+    record = methods.make("pcgrad", TASKS).backward(slopes, LOSSES)
+    alpha = torch.tensor(list(record.coefficients.values()), dtype=torch.float64)
+    torch.testing.assert_close(slopes.point.grad, alpha @ GRADIENTS)
+    torch.testing.assert_close(owned(slopes), torch.ones(3, dtype=torch.float64))
+
+
+def test_a_weighting_and_an_aggregator_work_together():
+    slopes = Slopes(GRADIENTS)
+    given = {"a": 0.2, "b": 1.0, "c": 0.5}
+    method = methods.make("fixed+aligned_mtl", TASKS, weights=given)
+    record = method.backward(slopes, LOSSES)
+    weights = torch.tensor(list(given.values()), dtype=torch.float64)
+    alpha = aggregate("aligned_mtl", GRADIENTS @ GRADIENTS.T, weights)
+    torch.testing.assert_close(slopes.point.grad, alpha @ GRADIENTS)
+    torch.testing.assert_close(owned(slopes), weights)
+    assert record.weights == given
+    assert list(record.coefficients.values()) == pytest.approx(alpha.tolist())
+
+
+def test_the_record_describes_the_task_gradients():
+    record = methods.make("mgda", TASKS).backward(Slopes(GRADIENTS), LOSSES)
+    norms = GRADIENTS.norm(dim=1)
+    assert list(record.gradient_norms.values()) == pytest.approx(norms.tolist())
+    torch.testing.assert_close(record.cosines, torch.cosine_similarity(*_pairs(), dim=-1))
+    assert record.condition_number == pytest.approx(float(torch.linalg.cond(GRADIENTS)))
+
+
+def _pairs():
+    return GRADIENTS[:, None].expand(3, 3, 4), GRADIENTS[None].expand(3, 3, 4)
+
+
+def test_dependent_gradients_have_no_finite_condition_number():
+    gradients = torch.tensor([[1.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
+    record = methods.make("aligned_mtl", ("a", "b")).backward(Slopes(gradients), LOSSES[:2])
+    assert record.condition_number > 1e7
+
+
+def test_gradients_are_set_and_not_added_to_those_of_the_last_step():
+    slopes = Slopes(GRADIENTS)
+    method = methods.make("cagrad", TASKS)
+    method.backward(slopes, LOSSES)
+    first = slopes.point.grad.clone()
+    method.backward(slopes, LOSSES)
+    torch.testing.assert_close(slopes.point.grad, first)
+
+
+@pytest.mark.parametrize("name", ["equal", "aligned_mtl", "graddrop", "uncertainty", "gradnorm"])
+def test_a_parameter_that_nobody_uses_gets_no_gradient(name):
+    slopes = Slopes(GRADIENTS)
+    idle = nn.Parameter(torch.zeros(3, dtype=torch.float64))
+    slopes.shared_parameters = lambda: [slopes.point, idle]
+    methods.make(name, TASKS).backward(slopes, LOSSES)
+    assert idle.grad is None
+    assert slopes.point.grad is not None
+
+
+@pytest.mark.parametrize("name", ["equal", "aligned_mtl", "imtl", "dwa+pcgrad", "graddrop"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_non_finite_loss_names_task_and_step_and_touches_nothing(name, bad):
+    slopes = Slopes(GRADIENTS)
+    method = methods.make(name, TASKS)
+    for _ in range(3):
+        method.backward(slopes, LOSSES)
+    before = slopes.point.grad.clone()
+    with pytest.raises(NonFiniteLossError, match=r"step 3.*b") as caught:
+        method.backward(slopes, torch.tensor([1.0, bad, 1.0]))
+    assert list(caught.value.losses) == ["b"]
+    assert slopes.point.grad.equal(before)
+
+
+class Rooted(Slopes):
+    """The second task's loss has a finite value and an infinite slope."""
+
+    def losses(self, batch, tasks):
+        found = super().losses(batch, tasks)
+        for number, task in enumerate(tasks):
+            if task == "b":
+                found[number] = found[number] + self.point.square().sum().sqrt()
+        return found
+
+
+@pytest.mark.parametrize("name", ["equal", "aligned_mtl", "graddrop", "gcs", "uncertainty"])
+def test_a_non_finite_gradient_names_task_and_step_and_touches_nothing(name):
+    slopes = Rooted(GRADIENTS)
+    method = methods.make(name, TASKS, ["a"])
+    with pytest.raises(NonFiniteGradientError, match=r"step 0.*: b\.") as caught:
+        method.backward(slopes, LOSSES)
+    assert caught.value.tasks == ("b",)
+    assert slopes.point.grad is None
+    assert all(own.grad is None for own in slopes.own.values())
+
+
+def test_a_restored_method_counts_on():
+    method, restored = methods.make("equal", TASKS), methods.make("equal", TASKS)
+    method.backward(Slopes(GRADIENTS), LOSSES)
+    restored.load_state_dict(method.state_dict())
+    with pytest.raises(NonFiniteLossError, match="step 1"):
+        restored.backward(Slopes(GRADIENTS), LOSSES * math.nan)
+
+
+def test_objectives_that_do_not_fit_are_refused():
+    with pytest.raises(UnsuitableObjectiveError, match=r"\['a', 'b', 'c'\].*\['a', 'c'\]"):
+        methods.make("equal", ("a", "c")).backward(Slopes(GRADIENTS), LOSSES)
+    with pytest.raises(UnsuitableObjectiveError, match="shared representation"):
+        methods.make("mgda_ub", TASKS).backward(Slopes(GRADIENTS), LOSSES)
+
+
+def test_weights_that_turned_negative_are_nothing_to_aggregators_that_cannot_use_them():
+    bowls = Bowls()
+    optimiser = torch.optim.SGD(bowls.parameters(), lr=0.01)
+    method = methods.make("auto_lambda+cagrad", TASKS, optimiser=optimiser)
+    method.weighting._learned.values = torch.tensor([0.5, -0.5, 0.2], dtype=torch.float64)
+    first, second = bowls.batches(2)
+    record = method.backward(bowls, first, second)
+    assert record.weights["b"] == 0
+    assert bowls.own["b"].grad.count_nonzero() == 0
