@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 
 from torch import Tensor
@@ -18,7 +20,9 @@ class Metrics:
     """Means over the steps since the last line, to metrics.jsonl and to TensorBoard.
 
     A line holds the iteration, iterations per second, the fraction of time spent waiting for
-    data, each task's loss and weight, and each term of the loss for each task.
+    data, each task's loss, weight and coefficient, and each term of the loss for each task. Where
+    the method looks at task gradients, it holds their norms too, and medians of how much they
+    are at odds: the condition number of their matrix and the lowest cosine between two of them.
 
     Args:
         out: Folder of the run.
@@ -56,6 +60,12 @@ class Metrics:
         for task, loss in record.losses.items():
             self._sums["loss"][task] += loss
             self._sums["weight"][task] += record.weights[task]
+            self._sums["coefficient"][task] += record.coefficients[task]
+            if record.gradient_norms is not None:
+                self._sums["gradient_norm"][task] += record.gradient_norms[task]
+        if record.cosines is not None and record.condition_number is not None:
+            self._conflicts["condition_number"].append(record.condition_number)
+            self._conflicts["lowest_cosine"].append(float(record.cosines.min()))
         for name, values in terms.items():
             for task, value in zip(record.losses, values.tolist(), strict=True):
                 self._sums[name][task] += value
@@ -74,12 +84,17 @@ class Metrics:
             self._board.add_scalar(f"{name}/mean", sum(means.values()) / len(means), iteration)
             for task, mean in means.items():
                 self._board.add_scalar(f"{name}/{task}", mean, iteration)
+        for name, values in self._conflicts.items():
+            middle = median(values)
+            line[name] = middle if math.isfinite(middle) else None  # JSON knows no infinity
+            self._board.add_scalar(f"gradients/{name}", middle, iteration)
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
         self._start()
 
     def _start(self) -> None:
         self._sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._conflicts: dict[str, list[float]] = defaultdict(list)
         self._steps = 0
         self._waited = 0.0
         self._started = time.perf_counter()

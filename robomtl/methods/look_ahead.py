@@ -43,6 +43,15 @@ class LookAhead:
                     raise MissingArgumentError(f"Cannot look ahead with the option {option!r}.")
         self.optimiser = optimiser
 
+    @property
+    def informative(self) -> bool:
+        """Whether the step depends on how long the gradient is.
+
+        The first step of Adam does not: it is the gradient's sign, times the learning rate. Its
+        derivative is zero but where the gradient is about as small as epsilon; there it is huge.
+        """
+        return isinstance(self.optimiser, torch.optim.SGD) or bool(self.optimiser.state)
+
     @torch.no_grad()
     def step(
         self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]

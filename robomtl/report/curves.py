@@ -1,4 +1,4 @@
-"""Loss curves as SVG text that takes its colours and font from the page around it."""
+"""Curves over training as SVG text that takes its colours and font from the page around it."""
 
 import re
 from collections.abc import Mapping
@@ -16,12 +16,16 @@ COLOURS = (
 )  # fmt: skip
 
 
-def loss_curves(steps: np.ndarray, losses: Mapping[str, np.ndarray]) -> str:
-    """One smoothed curve per task on a logarithmic axis.
+def curves(
+    steps: np.ndarray, values: Mapping[str, np.ndarray], label: str, *, logarithmic: bool
+) -> str:
+    """One smoothed curve per task.
 
     Args:
         steps: Training steps, (N,).
-        losses: Each task's loss at these steps, (N,), above 0.
+        values: What each task has at these steps, (N,); above 0 on a logarithmic axis.
+        label: What that is.
+        logarithmic: Whether the axis is.
 
     Returns:
         An `<svg>` element without references to anything outside it.
@@ -31,11 +35,11 @@ def loss_curves(steps: np.ndarray, losses: Mapping[str, np.ndarray]) -> str:
         figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         axes = figure.add_subplot()
         marker = "o" if len(steps) < 10 else None  # a curve of one point is a point
-        for task, values, colour in zip(losses, losses.values(), cycle(COLOURS), strict=False):
-            axes.plot(steps, _smooth(values), color=colour, marker=marker, lw=1.4, label=task)
-        axes.set_yscale("log")
+        for (task, curve), colour in zip(values.items(), cycle(COLOURS), strict=False):
+            axes.plot(steps, _smooth(curve), color=colour, marker=marker, lw=1.4, label=task)
+        axes.set_yscale("log" if logarithmic else "linear")
         axes.set_xlabel("training step")
-        axes.set_ylabel("loss")
+        axes.set_ylabel(label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25, linewidth=0.6)
         figure.legend(loc="outside right upper", frameon=False)

@@ -14,7 +14,7 @@ def render_page(
     *,
     run: str,
     summary: Mapping[str, Any] | None,
-    curves: str,
+    curves: Sequence[str],
     tasks: Sequence[Showcase],
     cameras: Sequence[str],
     versions: Mapping[str, str],
@@ -25,7 +25,7 @@ def render_page(
     Args:
         run: Name of the run's folder.
         summary: What `robomtl evaluate` found; None where it has not run yet.
-        curves: The loss curves, an `<svg>` element.
+        curves: What changed while training, `<svg>` elements.
         tasks: What there is to see of every task.
         cameras: Those of the policy.
         versions: Versions of what was used.

@@ -15,7 +15,7 @@ from robomtl.evaluation import newest_summary, policy_path
 from robomtl.exceptions import RunFolderError
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
-from robomtl.report.curves import loss_curves
+from robomtl.report.curves import curves
 from robomtl.report.page import render_page
 from robomtl.report.showcase import make_showcase
 from robomtl.versions import versions
@@ -47,7 +47,7 @@ def report(config: ReportConfig) -> Path:
     """
     policy_file = policy_path(config.run)
     policy = KeyframePolicy.load(policy_file)
-    steps, losses = _losses(config.run / "metrics.jsonl")
+    steps, losses, weights = _history(config.run / "metrics.jsonl")
     showcases = []
     with progress_bar("films", len(policy.tasks)) as advance:
         for showcase in parallel(
@@ -58,7 +58,7 @@ def report(config: ReportConfig) -> Path:
     html = render_page(
         run=str(config.run),
         summary=newest_summary(config.run),
-        curves=loss_curves(steps, losses),
+        curves=_curves(steps, losses, weights),
         tasks=showcases,
         cameras=policy.cameras,
         versions=versions(),
@@ -70,11 +70,24 @@ def report(config: ReportConfig) -> Path:
     return path
 
 
-def _losses(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Training steps (N,) and each task's loss (N,) from a run's metrics."""
+def _history(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Training steps (N,), each task's loss and each task's weight (N,) from a run's metrics."""
     if not path.is_file():
         raise RunFolderError(f"{path} is missing: {path.parent} is not a run of `robomtl train`")
     lines: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
     tasks = lines[-1]["loss"] if lines else ()
-    losses = {task: np.array([line["loss"][task] for line in lines]) for task in tasks}
-    return np.array([line["iteration"] for line in lines]), losses
+    losses, weights = (
+        {task: np.array([line[name][task] for line in lines]) for task in tasks}
+        for name in ("loss", "weight")
+    )
+    return np.array([line["iteration"] for line in lines]), losses, weights
+
+
+def _curves(
+    steps: np.ndarray, losses: dict[str, np.ndarray], weights: dict[str, np.ndarray]
+) -> list[str]:
+    """Curves of the losses, and of the weights unless they never change."""
+    drawn = [curves(steps, losses, "loss", logarithmic=True)]
+    if any(np.ptp(values) > 0 for values in weights.values()):
+        drawn.append(curves(steps, weights, "weight of the task", logarithmic=False))
+    return drawn

@@ -213,8 +213,7 @@ class _Run:
         record = self.method.backward(self.objective, batch, held_out)
         self.optimiser.step()
         self.iteration += 1
-        coefficients = torch.tensor([record.coefficients[task] for task in record.losses])
-        metrics.add(record, {"coefficient": coefficients})
+        metrics.add(record, {})
         return sum(record.losses.values()) / len(record.losses)
 
     def _batch(self, batches: SceneBatches) -> DenseBatch:

@@ -3,8 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from robomtl.report.curves import loss_curves
+from robomtl.report.curves import curves
 from robomtl.report.images import animation, overlay, still
+from robomtl.report.write import _curves
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +40,24 @@ def test_the_page_says_what_was_used(page):
 
 
 def test_curves_show_every_task_and_refer_to_nothing_outside():
-    svg = loss_curves(np.arange(5), {"a_task": np.ones(5), "another": np.full(5, 2.0)})
+    svg = curves(
+        np.arange(5),
+        {"a_task": np.ones(5), "another": np.full(5, 2.0)},
+        "loss",
+        logarithmic=True,
+    )
     assert "a_task" in svg
     assert "another" in svg
     assert svg.startswith("<svg")
     assert "http" not in svg
     assert set(re.findall(r'href="#([^"]+)', svg)) <= set(re.findall(r'id="([^"]+)', svg))
+
+
+def test_weights_are_drawn_if_they_ever_change():
+    steps, losses = np.arange(5), {"a_task": np.ones(5)}
+    assert len(_curves(steps, losses, {"a_task": np.full(5, 0.1)})) == 1
+    _, weights = _curves(steps, losses, {"a_task": np.linspace(0.1, 0.2, 5)})
+    assert "weight of the task" in weights
 
 
 def test_attention_glows_where_it_is_and_leaves_the_rest():

@@ -63,8 +63,14 @@ class AutoLambda(LearnedWeighting):
         return learned
 
     def weights(self, step: Step) -> Tensor:
-        """Return lambda after learning from this step's look ahead, (K,) float64."""
-        self._learned.descend(self._descent(self.lambda_gradient(step)))
+        """Return lambda after learning from this step's look ahead, (K,) float64.
+
+        Nothing is learned from Adam's first step, which is our choice: the first gradient of
+        lambda would be thousands of times longer than all others, and since lambda is learned by
+        Adam too, they would count for nothing for as long as it remembers.
+        """
+        if self._ahead.informative:
+            self._learned.descend(self._descent(self.lambda_gradient(step)))
         return self.effective(self._learned.values)
 
     def lambda_gradient(self, step: Step) -> Tensor:
@@ -110,12 +116,16 @@ class AutoLambda(LearnedWeighting):
         self, step: Step, parameters: Sequence[nn.Parameter], gradients: Gradients
     ) -> tuple[list[Tensor], list[Tensor | float]]:
         """Return theta', and its derivative with respect to the training gradient."""
+        step.check_gradients(gradients)
+        return self._ahead.step(parameters, gradients)
+
+    @property
+    def _ahead(self) -> LookAhead:
         if self._look_ahead is None:
             raise MissingArgumentError(
                 "Auto-lambda looks one step of the optimiser ahead: give it as `optimiser`."
             )
-        step.check_gradients(gradients)
-        return self._look_ahead.step(parameters, gradients)
+        return self._look_ahead
 
     def _descent(self, gradient: Tensor) -> Tensor:
         """Return the gradient with respect to the learned numbers, by the chain rule."""

@@ -37,9 +37,11 @@ class DelayedAutoLambda(AutoLambda):
         if self._last is not None:
             self._learned.descend(self._descent(self._products(self._last, gradients)))
         current = self.effective(self._learned.values)
-        virtual = [*gradients.combine(current), *gradients.weighted_own(current)]
-        _, derivatives = self._look(step, gradients.parameters(), virtual)
-        self._last = gradients.scaled(derivatives)
+        self._last = None
+        if self._ahead.informative:
+            virtual = [*gradients.combine(current), *gradients.weighted_own(current)]
+            _, derivatives = self._look(step, gradients.parameters(), virtual)
+            self._last = gradients.scaled(derivatives)
         return current
 
     def _products(self, last: GradientMatrix, gradients: GradientMatrix) -> Tensor:
