@@ -160,9 +160,11 @@ class Combination:
             alpha, shared = weights, gradients.combine(weights)
         else:
             weights, alpha, shared = self._aggregate(gradients, weights)
-        found = [*shared, *gradients.weighted_own(weights)]
-        check_gradients(found)
-        return found, self._record(gradients.losses, weights, alpha, gradients.known_gram)
+        own = gradients.weighted_own(weights)
+        gram = gradients.known_gram
+        # Where the Gram matrix is finite, so is whatever it was made of.
+        check_gradients(own if gram is not None and gram.isfinite().all() else [*shared, *own])
+        return [*shared, *own], self._record(gradients.losses, weights, alpha, gram)
 
     def _task_gradients(self, objective: Objective, batch: Any) -> TaskGradients:
         def check(losses: Sequence[Tensor]) -> None:
@@ -242,8 +244,8 @@ class Combination:
 
 
 def _finite(gradients: Gradients) -> bool:
-    norms = torch._foreach_norm([g for g in gradients if g is not None])
-    return bool(torch.stack(norms).sum().isfinite())
+    used = [g for g in gradients if g is not None]
+    return not used or bool(torch.stack(torch._foreach_norm(used)).sum().isfinite())
 
 
 def _broken(gradients: TaskGradients) -> list[str]:
