@@ -98,7 +98,7 @@ class Combination:
         else:
             found, record = self._from_gradients(objective, batch, validation_batch)
         for target, gradient in zip(targets, found, strict=True):
-            target.grad = gradient
+            target.grad = _laid_out_like(target, gradient)
         self.step += 1
         return record
 
@@ -241,6 +241,16 @@ class Combination:
             self.weighting.load_state_dict(state["weighting"])
         if self.aggregator:
             self.aggregator.load_state_dict(state["aggregator"])
+
+
+def _laid_out_like(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | None:
+    """Return a gradient that lies in memory as its parameter does.
+
+    Fused optimisers go through both in the order of memory, whatever their strides say.
+    """
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _finite(gradients: Gradients) -> bool:

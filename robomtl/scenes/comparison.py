@@ -51,6 +51,7 @@ class Comparison:
         improvements: Method to task to `relative_improvement` over `SINGLE` (SAAL, Eq. 12).
         delta: Method to Delta_MTL over all metrics (SAAL, Eq. 12).
         delta_first: Method to Delta_MTL over each task's first metric (Auto-lambda, Eq. 8).
+        weights: Method to the task weights at the end of training, of each seed.
     """
 
     tasks: tuple[str, ...]
@@ -58,6 +59,7 @@ class Comparison:
     improvements: dict[str, dict[str, float]]
     delta: dict[str, float]
     delta_first: dict[str, float]
+    weights: dict[str, list[dict[str, float]]]
 
 
 def compare_scenes(config: SceneCompareConfig) -> Comparison:
@@ -80,13 +82,12 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     runs = {SINGLE: [plan.alone(seed) for seed in config.seeds]}
     for method in config.methods:
         runs[method] = [plan.run(method, seed) for seed in config.seeds]
-    comparison = _compare(runs, plan.tasks)
+    curves = {m: [_curves(plan.folder(m, s)) for s in config.seeds] for m in config.methods}
+    comparison = _compare(runs, plan.tasks, curves)
     write_atomically(
         config.out / "comparison.json", (json.dumps(asdict(comparison), indent=2) + "\n").encode()
     )
-    first = config.seeds[0]
-    curves = {m: _curves(plan.folder(m, first)) for m in config.methods}
-    draw_weights(config.out / "weights.png", curves)
+    draw_weights(config.out / "weights.png", {m: each[0] for m, each in curves.items()})
     gains = {m: gain for m, gain in comparison.improvements.items() if m != SINGLE}
     draw_improvements(config.out / "improvements.png", gains, comparison.delta)
     for table in _tables(comparison):
@@ -94,7 +95,9 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     return comparison
 
 
-def _compare(runs: dict[str, list[Values]], tasks: Sequence[str]) -> Comparison:
+def _compare(
+    runs: dict[str, list[Values]], tasks: Sequence[str], curves: dict[str, list[WeightCurves]]
+) -> Comparison:
     values = {
         method: {
             task: {name: float(np.mean([v[task][name] for v in each])) for name in METRICS[task]}
@@ -113,6 +116,10 @@ def _compare(runs: dict[str, list[Values]], tasks: Sequence[str]) -> Comparison:
         delta={method: delta_mtl(v, baseline, tasks) for method, v in values.items()},
         delta_first={
             method: delta_mtl(v, baseline, tasks, which="first") for method, v in values.items()
+        },
+        weights={
+            method: [{task: float(w[-1]) for task, w in run.weights.items()} for run in each]
+            for method, each in curves.items()
         },
     )
 
@@ -145,6 +152,11 @@ def _tables(comparison: Comparison) -> Iterator[Table]:
     gains["Δ MTL, first metrics"] = [comparison.delta_first[m] for m in methods]
     columns = {name: _cells(values, 1, "{:+.2%}") for name, values in gains.items()}
     yield _table("Better than single-task networks, on test images", methods, columns)
+    ends = Table("method", "task", "weights at the end, seed by seed", title="Task weights")
+    for method, each in comparison.weights.items():
+        for task in each[0]:
+            ends.add_row(method, task, "  ".join(f"{weights[task]:.3f}" for weights in each))
+    yield ends
 
 
 def _table(title: str, methods: Sequence[str], columns: Mapping[str, list[str]]) -> Table:

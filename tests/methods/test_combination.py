@@ -154,3 +154,52 @@ def test_weights_that_turned_negative_are_nothing_to_aggregators_that_cannot_use
     record = method.backward(bowls, first, second)
     assert record.weights["b"] == 0
     assert bowls.own["b"].grad.count_nonzero() == 0
+
+
+class Pictures:
+    """Two regressions on a convolution whose weights lie in memory channels last."""
+
+    tasks = ("a", "b")
+    multi_domain = False
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.network = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        self.heads = {task: nn.Conv2d(4, 1, 4) for task in self.tasks}
+
+    def shared_parameters(self):
+        return list(self.network.parameters())
+
+    def task_parameters(self, task):
+        return list(self.heads[task].parameters())
+
+    def encode(self, batch):
+        return [self.network(batch).tanh()]
+
+    def decode(self, representation, batch, task):
+        return (self.heads[task](representation[0]) - 1).square().mean()
+
+    def losses(self, batch, tasks):
+        representation = self.encode(batch)
+        return [self.decode(representation, batch, task) for task in tasks]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize(
+    "name", ["equal", "equal+aligned_mtl", "graddrop", "auto_lambda", "gradnorm", "mgda_ub"]
+)
+def test_gradients_lie_in_memory_as_their_parameters_do(name, fused):
+    pictures = Pictures()
+    everything = methods.parameters(pictures)
+    optimiser = torch.optim.Adam(everything, lr=0.1, fused=fused)
+    images = torch.randn(5, 3, 6, 6).to(memory_format=torch.channels_last)
+    method = methods.make(name, pictures.tasks, optimiser=optimiser)
+    method.backward(pictures, images, images)
+    before = [p.detach().clone() for p in everything]
+    optimiser.step()
+    for parameter, old in zip(everything, before, strict=True):
+        assert parameter.grad.stride() == parameter.stride()
+        # The first step of Adam goes against the sign of the gradient.
+        torch.testing.assert_close(
+            parameter, old - 0.1 * parameter.grad.sign(), rtol=1e-3, atol=1e-3
+        )
