@@ -8,7 +8,7 @@ respect to the gradient before it costs one product per entry.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,12 +19,6 @@ from robomtl.methods.exceptions import MissingArgumentError
 from robomtl.methods.objective import Objective
 from robomtl.methods.statistics import kept_statistics
 
-Tensors = list[Tensor] | tuple[Tensor, ...]
-Rule = Callable[
-    [Tensors, Tensors, dict[str, Any], Sequence[dict[str, Any]], float],
-    tuple[Tensors, Sequence[Tensor | float]],
-]
-
 
 class LookAhead:
     """One step of an optimiser, taken without changing it or the parameters.
@@ -32,15 +26,12 @@ class LookAhead:
     Args:
         optimiser: `torch.optim.SGD`, `Adam` or `AdamW`. Learning rates, momentum, weight decay and
             the running averages are read at every step.
-        through_adam: Whether to take Adam's own step. If not, a step of an Adam is replaced by
-            theta - lr g, which is Auto-lambda's Eq. 4 to the letter and what its authors' code
-            does with Adam.
 
     Raises:
         MissingArgumentError: The optimiser is of another kind, or uses an unsupported option.
     """
 
-    def __init__(self, optimiser: torch.optim.Optimizer, *, through_adam: bool = False) -> None:
+    def __init__(self, optimiser: torch.optim.Optimizer) -> None:
         if not isinstance(optimiser, torch.optim.SGD | torch.optim.Adam):
             raise MissingArgumentError(
                 f"Cannot look ahead over a step of {type(optimiser).__name__}; "
@@ -51,10 +42,6 @@ class LookAhead:
                 if group.get(option):
                     raise MissingArgumentError(f"Cannot look ahead with the option {option!r}.")
         self.optimiser = optimiser
-        if isinstance(optimiser, torch.optim.SGD):
-            self._rule: Rule = _sgd
-        else:
-            self._rule = _adam if through_adam else _gradient
 
     @property
     def informative(self) -> bool:
@@ -63,7 +50,7 @@ class LookAhead:
         The first step of Adam does not: it is the gradient's sign, times the learning rate. Its
         derivative is zero but where the gradient is about as small as epsilon; there it is huge.
         """
-        return self._rule is not _adam or bool(self.optimiser.state)
+        return isinstance(self.optimiser, torch.optim.SGD) or bool(self.optimiser.state)
 
     @torch.no_grad()
     def step(
@@ -94,8 +81,9 @@ class LookAhead:
             if gradient is not None:
                 steps = _steps(self.optimiser.state.get(parameter, {}))
                 alike[groups[id(parameter)], steps].append(i)
+        rule = _sgd if isinstance(self.optimiser, torch.optim.SGD) else _adam
         for (group, steps), members in alike.items():
-            moved, slopes = self._rule(
+            moved, slopes = rule(
                 [after[i] for i in members],
                 [g for i in members if (g := gradients[i]) is not None],
                 self.optimiser.param_groups[group],
@@ -107,23 +95,14 @@ class LookAhead:
         return after, derivatives
 
 
+Tensors = list[Tensor] | tuple[Tensor, ...]
+
+
 def _steps(state: dict[str, Any]) -> float:
     """Return how many steps a parameter has taken; for SGD, whether any with momentum."""
     if "step" in state:
         return float(state["step"])
     return float(state.get("momentum_buffer") is not None)
-
-
-def _gradient(
-    theta: Tensors,
-    gradients: Tensors,
-    group: dict[str, Any],
-    states: Sequence[dict[str, Any]],
-    steps: float,
-) -> tuple[Tensors, Sequence[Tensor | float]]:
-    """Step to theta' = theta - lr g."""
-    rate = float(group["lr"])
-    return torch._foreach_add(theta, gradients, alpha=-rate), [-rate] * len(theta)
 
 
 def _sgd(

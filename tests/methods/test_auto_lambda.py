@@ -123,11 +123,6 @@ def unrolled(problem, optimiser, weights, batch, validation_batch, primary):
     return gradient
 
 
-def exact(optimiser):
-    """Return the name of the method that looks ahead over that optimiser's own step."""
-    return "auto_lambda_adam" if "adam" in optimiser else "auto_lambda"
-
-
 def learned_gradient(method):
     """Return what the weights' own Adam was given in the last step."""
     return torch.stack([scalar.grad for scalar in method.weighting._learned._scalars])
@@ -139,7 +134,7 @@ def learned_gradient(method):
 def test_the_gradient_of_lambda_is_exact_for_fifty_steps(kind, name, primary):
     problem = Regression(kind)
     optimiser = OPTIMISERS[name](problem.everything())
-    method = methods.make(exact(name), TASKS, primary, optimiser=optimiser, rate=0.01)
+    method = methods.make("auto_lambda", TASKS, primary, optimiser=optimiser, rate=0.01)
     reference = torch.full((3,), 0.1, dtype=torch.float64, requires_grad=True)
     adam = torch.optim.Adam([reference], lr=0.01)
     data, validation = batches(1), batches(2)
@@ -167,9 +162,7 @@ class Six(Regression):
 def test_the_gradient_of_lambda_is_exact_by_way_of_the_representation():
     problem = Six("encoded")
     optimiser = OPTIMISERS["adam"](problem.everything())
-    method = methods.make(
-        "auto_lambda_adam", problem.tasks, ("b", "e"), optimiser=optimiser, rate=0.01
-    )
+    method = methods.make("auto_lambda", problem.tasks, ("b", "e"), optimiser=optimiser, rate=0.01)
     weights = torch.full((6,), 0.1, dtype=torch.float64)
     data, validation = batches(1), batches(2)
     for _ in range(20):
@@ -204,25 +197,7 @@ def test_the_gradient_is_that_of_the_newly_weighted_losses(kind):
 
 
 @pytest.mark.parametrize("kind", ["single", "multi", "encoded"])
-@pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_with_adam_the_step_ahead_is_a_plain_one(kind, name):
-    problem = Regression(kind)
-    optimiser = OPTIMISERS[name](problem.everything())
-    plain = torch.optim.SGD(problem.everything(), lr=0.01)
-    method = methods.make("auto_lambda", TASKS, ("a",), optimiser=optimiser, rate=0.01)
-    weights = torch.full((3,), 0.1, dtype=torch.float64)
-    data, validation = batches(1), batches(2)
-    for _ in range(10):
-        batch, held_out = next(data), next(validation)
-        expected = unrolled(problem, plain, weights, batch, held_out, ("a",))
-        record = method.backward(problem, batch, held_out)
-        assert (learned_gradient(method) - expected).norm() <= 1e-9 * expected.norm()
-        weights = torch.tensor(list(record.weights.values()), dtype=torch.float64)
-        optimiser.step()
-
-
-@pytest.mark.parametrize("kind", ["single", "multi", "encoded"])
-@pytest.mark.parametrize("name", [name for name in OPTIMISERS if "adam" not in name])
+@pytest.mark.parametrize("name", OPTIMISERS)
 @pytest.mark.parametrize("primary", [TASKS, ("b",)], ids=["all", "one"])
 def test_delayed_gradients_are_those_of_validating_on_the_next_batch(kind, name, primary):
     problem = Regression(kind)
@@ -237,7 +212,9 @@ def test_delayed_gradients_are_those_of_validating_on_the_next_batch(kind, name,
             assert (found - expected).norm() <= 1e-9 * expected.norm()
         weights = torch.tensor(list(record.weights.values()), dtype=torch.float64)
         following = next(data)
-        expected = unrolled(problem, optimiser, weights, batch, following, primary)
+        expected = None
+        if optimiser.state or "adam" not in name:  # nothing is learned from Adam's first step
+            expected = unrolled(problem, optimiser, weights, batch, following, primary)
         optimiser.step()
         batch = following
     assert not weights.allclose(torch.full_like(weights, 0.1))
@@ -341,10 +318,11 @@ def test_looking_ahead_leaves_running_statistics_alone(kind, name):
     assert ahead.norm.num_batches_tracked == 1
 
 
-def test_the_first_step_of_adam_teaches_nothing():
+@pytest.mark.parametrize("name", ["auto_lambda", "auto_lambda_delayed", "auto_lambda_stochastic"])
+def test_the_first_step_of_adam_teaches_nothing(name):
     problem = Regression("multi")
     optimiser = torch.optim.Adam(problem.everything(), lr=0.01)
-    method = methods.make("auto_lambda_adam", TASKS, optimiser=optimiser, rate=0.01)
+    method = methods.make(name, TASKS, optimiser=optimiser, rate=0.01)
     data, validation = batches(1), batches(2)
     rows = []
     for _ in range(4):

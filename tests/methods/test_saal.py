@@ -168,7 +168,11 @@ def step_by_hand(optimiser, parameter, gradient):
         if group["momentum"]:
             velocity = group["momentum"] * state["momentum_buffer"] + velocity
         return parameter.detach() - group["lr"] * velocity
-    return parameter.detach() - group["lr"] * gradient  # with Adam, the plain step of Eq. 7
+    beta1, beta2 = group["betas"]
+    count = state["step"].item() + 1
+    mean = (beta1 * state["exp_avg"] + (1 - beta1) * gradient) / (1 - beta1**count)
+    square = (beta2 * state["exp_avg_sq"] + (1 - beta2) * gradient**2) / (1 - beta2**count)
+    return parameter.detach() - group["lr"] * mean / (square.sqrt() + group["eps"])
 
 
 @pytest.mark.parametrize("kind", ["sgd", "momentum", "adam"])

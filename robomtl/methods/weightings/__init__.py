@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from robomtl.methods.recipe import Recipe
-from robomtl.methods.weightings.auto_lambda import AutoLambda, AutoLambdaThroughAdam
+from robomtl.methods.weightings.auto_lambda import AutoLambda
 from robomtl.methods.weightings.auto_lambda_delayed import DelayedAutoLambda
 from robomtl.methods.weightings.auto_lambda_finite_difference import FiniteDifferenceAutoLambda
 from robomtl.methods.weightings.auto_lambda_stochastic import StochasticAutoLambda
@@ -76,10 +76,6 @@ WEIGHTINGS: dict[str, Entry] = {
     "auto_lambda": Entry(
         "Weights that lower the primary tasks' loss one step ahead, by exact gradients.",
         _auto_lambda(AutoLambda),
-    ),
-    "auto_lambda_adam": Entry(
-        "Auto-lambda that looks ahead over Adam's own step instead of a plain one.",
-        _auto_lambda(AutoLambdaThroughAdam),
     ),
     "auto_lambda_delayed": Entry(
         "Auto-lambda that looks at the step really taken next; much cheaper.",

@@ -7,12 +7,8 @@ optimiser's momentum and decay aside, theta' depends linearly on lambda, so that
     d L_val(theta') / d lambda_i = -alpha <grad L_val(theta'), g_i>
 
 exactly. There is no second-order term: what the paper approximates by finite differences (Eq. 7)
-is an inner product with a gradient that the step needs anyway. Momentum changes alpha by a factor.
-
-Where Adam trains the parameters, theta' is still what Eq. 4 says, a plain gradient step, as in the
-authors' code. `AutoLambdaThroughAdam` looks ahead over Adam's own step, whose derivative is a
-diagonal matrix (`robomtl.methods.look_ahead`). Seen through Adam, which undoes whatever the weights
-do to the length of the gradient, they wander: we found them to leave the primary task behind.
+is an inner product with a gradient that the step needs anyway. Momentum changes alpha by a factor,
+and Adam by a diagonal matrix (`robomtl.methods.look_ahead`).
 """
 
 from __future__ import annotations
@@ -60,18 +56,21 @@ class AutoLambda(LearnedWeighting):
         super().__init__(torch.full((len(tasks),), initial, dtype=torch.float64), rate)
         self.tasks = tuple(tasks)
         self.primary = tuple(primary)
-        self._look_ahead = None if optimiser is None else self._looking(optimiser)
-
-    def _looking(self, optimiser: torch.optim.Optimizer) -> LookAhead:
-        return LookAhead(optimiser)
+        self._look_ahead = None if optimiser is None else LookAhead(optimiser)
 
     def effective(self, learned: Tensor) -> Tensor:
         """Return the weights that follow from the learned numbers, (K,): themselves."""
         return learned
 
     def weights(self, step: Step) -> Tensor:
-        """Return lambda after learning from this step's look ahead, (K,) float64."""
-        self._learned.descend(self._descent(self.lambda_gradient(step)))
+        """Return lambda after learning from this step's look ahead, (K,) float64.
+
+        Nothing is learned from Adam's first step, which is our choice: the first gradient of
+        lambda would be thousands of times longer than all others, and since lambda is learned by
+        Adam too, they would count for nothing for as long as it remembers.
+        """
+        if self._ahead.informative:
+            self._learned.descend(self._descent(self.lambda_gradient(step)))
         return self.effective(self._learned.values)
 
     def lambda_gradient(self, step: Step) -> Tensor:
@@ -133,21 +132,3 @@ class AutoLambda(LearnedWeighting):
         learned = self._learned.values.requires_grad_()
         (found,) = torch.autograd.grad(self.effective(learned), learned, gradient)
         return found
-
-
-class AutoLambdaThroughAdam(AutoLambda):
-    """Auto-lambda that looks ahead over the very step that Adam takes.
-
-    Nothing is learned from Adam's first step, which is our choice: the first gradient of lambda
-    would be thousands of times longer than all others, and since lambda is learned by Adam too,
-    they would count for nothing for as long as it remembers.
-    """
-
-    def _looking(self, optimiser: torch.optim.Optimizer) -> LookAhead:
-        return LookAhead(optimiser, through_adam=True)
-
-    def weights(self, step: Step) -> Tensor:
-        """Return lambda after learning from this step's look ahead, (K,) float64."""
-        if self._ahead.informative:
-            return super().weights(step)
-        return self.effective(self._learned.values)

@@ -19,8 +19,7 @@ class DelayedAutoLambda(AutoLambda):
     Our variant, not the paper's: new weights count one step later. Then theta' is where the
     parameters really go, and with the next training batch to validate on, grad L_val(theta') is
     the sum of the primary tasks' gradients of the next step, which are had anyway. So the gradient
-    of lambda is as exact as ever with SGD, and costs next to nothing beyond the task gradients.
-    With Adam, theta' is where Adam goes, and d theta' / d gradient is still taken to be -lr.
+    of lambda is as exact as ever, and costs next to nothing beyond the task gradients.
 
     Those of the last step are kept, K times as many numbers as there are parameters, also in the
     state. The optimiser must be given the gradients as they are: not clipped, not aggregated.
@@ -38,9 +37,11 @@ class DelayedAutoLambda(AutoLambda):
         if self._last is not None:
             self._learned.descend(self._descent(self._products(self._last, gradients)))
         current = self.effective(self._learned.values)
-        virtual = [*gradients.combine(current), *gradients.weighted_own(current)]
-        _, derivatives = self._look(step, gradients.parameters(), virtual)
-        self._last = gradients.scaled(derivatives)
+        self._last = None
+        if self._ahead.informative:
+            virtual = [*gradients.combine(current), *gradients.weighted_own(current)]
+            _, derivatives = self._look(step, gradients.parameters(), virtual)
+            self._last = gradients.scaled(derivatives)
         return current
 
     def _products(self, last: GradientMatrix, gradients: GradientMatrix) -> Tensor:

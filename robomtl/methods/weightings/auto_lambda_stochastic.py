@@ -52,6 +52,8 @@ class StochasticAutoLambda(AutoLambda):
 
     def weights(self, step: Step) -> Tensor:
         """Return lambda after learning those of the drawn tasks, (K,) float64."""
+        if not self._ahead.informative:
+            return self._learned.values
         drawn = self._draw()
         names = [self.tasks[i] for i in drawn]
         current = self._learned.values[drawn]
