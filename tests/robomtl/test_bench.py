@@ -109,7 +109,8 @@ def test_the_command_prints_a_table_and_writes_all_numbers(printed, tmp_path):
     assert (report["repeats"], report["threads"]) == (2, 1)
     rows = report["problems"]["mt10"]
     assert set(rows) == {"equal", "nash_mtl", "gcs (1 primary)", "ial"}
-    assert all(f" {name} " in text for name in rows)
+    for name in rows:  # a narrow terminal breaks a name into lines, between its words
+        assert all(word in text for word in name.split())
     assert rows["equal"]["ratio"] == 1
     for name in ("equal", "nash_mtl"):
         assert 0 < rows[name]["fastest_ms"] <= rows[name]["median_ms"]
