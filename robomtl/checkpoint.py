@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,27 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> dict[str,
     if found != FORMAT:
         raise CheckpointError(f"{path} holds {found!r}, not a training checkpoint ({FORMAT!r}).")
     return content
+
+
+def check_settings(
+    out: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any], free: Collection[str]
+) -> None:
+    """Check that a run in a folder may be continued.
+
+    Args:
+        out: The folder.
+        theirs: Settings that its checkpoint was made with, as JSON gives them back.
+        ours: Settings to continue with.
+        free: What may differ without changing the result.
+
+    Raises:
+        CheckpointError: Other settings differ; the message says which and how.
+    """
+    ours = json.loads(json.dumps(ours))
+    different = [key for key in ours if key not in free and ours[key] != theirs.get(key)]
+    if different:
+        what = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in different)
+        raise CheckpointError(
+            f"{out} holds a run with other settings: {what}. "
+            "Continue it with its own settings, or train into another folder."
+        )

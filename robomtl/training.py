@@ -27,7 +27,7 @@ from robomtl.agents.cloning import CloningObjective, LossConfig
 from robomtl.agents.network import KeyframeNetwork, NetworkConfig
 from robomtl.agents.policy import KeyframePolicy
 from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform
-from robomtl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.metrics import Metrics
 
@@ -236,14 +236,7 @@ class _Run:
         content = load_checkpoint(self.checkpoint, self.config.device)
         theirs = {**json.loads(content["settings"]), "samples": content["samples"]}
         ours = {**self._settings(), "samples": len(self.batches.data["task"])}
-        ours = json.loads(json.dumps(ours))
-        different = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
-        if different:
-            what = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in different)
-            raise CheckpointError(
-                f"{self.out} holds a run with other settings: {what}. "
-                "Continue it with its own settings, or train into another folder."
-            )
+        check_settings(self.out, theirs, ours, _FREE)
         self.iteration = content["iteration"]
         self.network.load_state_dict(content["network"])
         self.average.network.load_state_dict(content["average"])

@@ -88,8 +88,7 @@ class TaskGradients(ABC):
 class GradientMatrix(TaskGradients):
     """Gradients of the shared parameters, K x P, in one block (K, *shape) per parameter.
 
-    Built with `task_gradients`. Nothing is flattened or copied: a row of a block is where a
-    backward pass wrote it.
+    `GradientBuffer` computes it. Every backward pass has its row in each block.
 
     Attributes:
         blocks: The matrix, one block for each shared parameter.

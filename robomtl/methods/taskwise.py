@@ -115,9 +115,9 @@ class Taskwise(TorchFunctionMode):
 
     def _shares(self, value: Any) -> bool:
         """Whether a shared parameter is among nested arguments; called for every operation."""
+        if id(value) in self._blocks:
+            return True
         kind = type(value)
-        if kind is nn.Parameter:
-            return id(value) in self._blocks
         if kind is tuple or kind is list:
             return any(map(self._shares, value))
         return kind is dict and any(map(self._shares, value.values()))
@@ -298,6 +298,10 @@ def _conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
+    if isinstance(padding, str):
+        raise UnsuitableObjectiveError(
+            f"A convolution padded by {padding!r} cannot be split by task; give it numbers."
+        )
     geometry = (stride, padding, dilation, groups)
     return _Conv2d.apply(input, mode.root, mode, weight, bias, geometry)
 

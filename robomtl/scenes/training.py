@@ -31,7 +31,7 @@ from robomtl.agents.dense import (
 )
 from robomtl.agents.dense.metrics import Values
 from robomtl.agents.dense.transfer import TransferNetwork
-from robomtl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data.atomic import write_atomically
 from robomtl.data.scenes import CLASSES, load_scenes
 from robomtl.exceptions import ExperimentError, RunFolderError
@@ -252,14 +252,7 @@ class _Run:
     def _resume(self) -> None:
         content = load_checkpoint(self.checkpoint, self.config.device)
         theirs = json.loads(content["settings"])
-        ours = json.loads(json.dumps(self._settings()))
-        different = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
-        if different:
-            what = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in different)
-            raise CheckpointError(
-                f"{self.out} holds a run with other settings: {what}. "
-                "Continue it with its own settings, or train into another folder."
-            )
+        check_settings(self.out, theirs, self._settings(), _FREE)
         self.iteration = content["iteration"]
         self.network.load_state_dict(content["network"])
         self.optimiser.load_state_dict(content["optimiser"])
