@@ -18,7 +18,6 @@ from robomtl.methods.gradients import (
     GradientBuffer,
     GradientMatrix,
     Gradients,
-    RepresentationGradients,
     TaskGradients,
     detached,
 )
@@ -28,6 +27,7 @@ from robomtl.methods.objective import (
     parameters,
 )
 from robomtl.methods.record import Record
+from robomtl.methods.representation import RepresentationGradients
 from robomtl.methods.step import Step
 from robomtl.methods.weightings import Weighting
 

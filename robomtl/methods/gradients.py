@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from robomtl.methods.gram import gram_matrix
 from robomtl.methods.objective import (
     Objective,
     StackedObjective,
@@ -147,105 +148,6 @@ class GradientMatrix(TaskGradients):
         return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
 
 
-class RepresentationGradients(TaskGradients):
-    """Gradients of K losses with respect to a shared representation z.
-
-    One forward pass and one backward pass through each decoder give z_i = dL_i/dz. What the
-    encoder's parameters should get follows by the chain rule from any combination of the z_i, so
-    K tasks cost one backward pass through the encoder.
-
-    Args:
-        objective: The problem.
-        batch: What the losses are computed from.
-        check: Looks at the losses before anything is differentiated.
-    """
-
-    def __init__(self, objective: Any, batch: Any, check: Check) -> None:
-        self.tasks = objective.tasks
-        self.shared = shared_parameters(objective)
-        self.own = [task_parameters(objective, task) for task in self.tasks]
-        self._representation = list(objective.encode(batch))
-        # Each task starts from leaves of its own, so that one backward pass keeps them apart.
-        leaves = [[z.detach().requires_grad_() for z in self._representation] for _ in self.tasks]
-        losses = [
-            objective.decode(leaf, batch, task)
-            for leaf, task in zip(leaves, self.tasks, strict=True)
-        ]
-        check(losses)
-        self.losses = detached(losses)
-        found = torch.autograd.grad(
-            torch.stack(losses).sum(),
-            [tensor for group in (*leaves, *self.own) for tensor in group],
-            allow_unused=True,
-        )
-        remaining = iter(found)
-        rows = [[next(remaining) for _ in self._representation] for _ in self.tasks]
-        self.own_gradients = [[next(remaining) for _ in group] for group in self.own]
-        self._blocks = [
-            torch.stack([torch.zeros_like(z) if row[i] is None else row[i] for row in rows])
-            for i, z in enumerate(self._representation)
-        ]
-        self._tangent: tuple[list[Tensor], Gradients] | None = None
-        self._combined: tuple[Tensor, list[Tensor | None]] | None = None
-
-    def _rows(self) -> list[Tensor]:
-        return self._blocks
-
-    def combine(self, coefficients: Tensor) -> list[Tensor | None]:
-        """Return (dz/dtheta)^T sum_i c_i z_i for each shared parameter."""
-        if self._combined is not None and self._combined[0].equal(coefficients):
-            return list(self._combined[1])
-        return list(self._backward(self._cotangents(coefficients), create_graph=False))
-
-    def combine_for_dot(self, coefficients: Tensor) -> list[Tensor | None]:
-        """Do as `combine`, and keep what `dot` needs."""
-        cotangents = [c.requires_grad_() for c in self._cotangents(coefficients)]
-        gradients = self._backward(cotangents, create_graph=True)
-        self._tangent = (cotangents, gradients)
-        found = [None if g is None else g.detach() for g in gradients]
-        self._combined = (coefficients, found)
-        return list(found)
-
-    def dot(self, shared: Gradients, own: Sequence[Gradients]) -> Tensor:
-        """Return <g_i, v> for each task, (K,) float64, after `combine_for_dot`.
-
-        With J = dz/dtheta, <J^T c, v> is linear in c, and its gradient with respect to c is J v:
-        the direction in which v moves the representation. Then <g_i, v> = <z_i, J v>.
-        """
-        assert self._tangent is not None
-        cotangents, gradients = self._tangent
-        self._tangent = None
-        pairs = [
-            (g, v)
-            for g, v in zip(gradients, shared, strict=True)
-            if g is not None and v is not None
-        ]
-        product = torch.stack([(g * v).sum() for g, v in pairs]).sum()
-        moved = torch.autograd.grad(product, cotangents, retain_graph=True, allow_unused=True)
-        products = [
-            torch.mv(rows.flatten(1), m.reshape(-1).to(rows.dtype))
-            for rows, m in zip(self._blocks, moved, strict=True)
-            if m is not None
-        ]
-        return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
-
-    def _cotangents(self, coefficients: Tensor) -> list[Tensor]:
-        return [
-            torch.mv(rows.flatten(1).T, coefficients.to(rows)).view(rows.shape[1:])
-            for rows in self._blocks
-        ]
-
-    def _backward(self, cotangents: list[Tensor], *, create_graph: bool) -> Gradients:
-        return torch.autograd.grad(
-            self._representation,
-            self.shared,
-            cotangents,
-            retain_graph=True,
-            create_graph=create_graph,
-            allow_unused=True,
-        )
-
-
 class GradientBuffer:
     """Computes gradient matrices in memory that is kept from one step to the next."""
 
@@ -337,36 +239,6 @@ def _fill(matrix: GradientMatrix, row: int, loss: Tensor, *, retain: bool) -> No
             block[row].copy_(gradient)
             matrix.used[number] = True
     matrix.own_gradients.append(found[len(matrix.shared) :])
-
-
-def gram_matrix(blocks: Sequence[Tensor]) -> Tensor:
-    """Return the inner products (K, K) float64 of rows that are spread over blocks (K, ...).
-
-    Products of float32 rows are summed up in float32 over a few thousand entries at a time, and
-    these sums in float64: the error stays at that of the entries themselves. Where squares could
-    leave float32's range, everything is done in float64.
-    """
-    gram = _summed(_products(block) for block in blocks)
-    norms = gram.diagonal()
-    if blocks[0].dtype != torch.float64 and not ((norms > 1e-20) & (norms < 1e30)).all():
-        gram = _summed(_products(block.to("cpu", torch.float64)) for block in blocks)
-    return (gram + gram.T) / 2
-
-
-def _products(block: Tensor, chunk: int = 4000) -> Tensor:
-    """Return the inner products of the rows of a block, chunk by chunk, (chunks, K, K)."""
-    rows = block.detach().flatten(1)
-    count = rows.shape[1] // chunk
-    rest = rows[:, count * chunk :]
-    last = torch.mm(rest, rest.T)[None]
-    if not count:
-        return last
-    chunks = rows[:, : count * chunk].unflatten(1, (count, chunk)).transpose(0, 1)
-    return torch.cat((torch.bmm(chunks, chunks.transpose(1, 2)), last))
-
-
-def _summed(products: Iterable[Tensor]) -> Tensor:
-    return torch.cat(list(products)).cpu().double().sum(0)
 
 
 def detached(losses: Sequence[Tensor]) -> Tensor:

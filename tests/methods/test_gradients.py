@@ -6,8 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from robomtl.methods import OverlappingParametersError, UnsuitableObjectiveError, parameters
-from robomtl.methods.gradients import GradientBuffer, RepresentationGradients, gram_matrix
+from robomtl.methods.gradients import GradientBuffer
+from robomtl.methods.gram import gram_matrix
 from robomtl.methods.objective import shared_parameters, task_parameters
+from robomtl.methods.representation import RepresentationGradients
 
 TASKS = ("a", "b", "c")
 
