@@ -181,7 +181,7 @@ def test_no_moment_is_a_bad_one_to_be_killed_at(
     monkeypatch.setenv("ROBOMTL_TEST_DIE_AT", moment)
     with start_appending(path, before=DIE) as process:
         assert process.wait() == -signal.SIGKILL
-    assert len(list(tmp_path.rglob("*.partial"))) == 1  # what it was about to rename
+    assert list(tmp_path.rglob("*.partial"))  # what it was about to rename, and zarr beside it
     whole = KeyframeDataset(uninterrupted)
     with open_writer(path, tasks=("a", "b"), cameras=("wrist",), image_size=16, recipe={}) as again:
         assert again.done == set(whole.keys[:episodes])
