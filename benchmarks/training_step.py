@@ -8,11 +8,8 @@ The images are noise and the keyframes random: nothing here depends on what is l
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as robomtl.training does, before torch
 
 import numpy as np
 import torch
@@ -25,6 +22,7 @@ from robomtl.agents import (
     KeyframeNetwork,
     KeyframePolicy,
 )
+from robomtl.allocator import keep_freed_memory
 
 TASKS = tuple(f"task{k}" for k in range(10))
 CAMERAS = ("left_shoulder", "right_shoulder", "wrist")
@@ -95,6 +93,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30, help="steps to time")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    keep_freed_memory()  # as trainings do
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     data = noise(400, 128)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
-
-# Fresh memory for every activation costs up to half of a training step in page faults; huge pages
-# make them few. torch reads this once, when it first allocates.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,6 +22,7 @@ from robomtl.agents.cloning import CloningObjective, LossConfig
 from robomtl.agents.network import KeyframeNetwork, NetworkConfig
 from robomtl.agents.policy import KeyframePolicy
 from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform
+from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.metrics import Metrics
@@ -98,6 +94,7 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
+    keep_freed_memory()
     return _Run(config, Path(out)).train(on_checkpoint)
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from robomtl import methods
+from robomtl.allocator import keep_freed_memory
 from robomtl.bench.cloning import cloning
 from robomtl.bench.memory import peak_bytes
 from robomtl.bench.mt10 import mt10
@@ -63,6 +64,7 @@ def bench_methods(config: BenchMethodsConfig) -> dict[str, Any]:
         raise ExperimentError(
             f"repeats and threads must be 1 or more, not {config.repeats} and {config.threads}"
         )
+    keep_freed_memory()  # as trainings do
     names = [REFERENCE, *(config.methods or methods.names())]
     chosen = list(PROBLEMS) if config.problem == "all" else [config.problem]
     results: dict[str, Any] = {}

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-
-# Fresh memory for every activation costs a part of each step in page faults; huge pages make them
-# few. torch reads this once, when it first allocates.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 import numpy as np
 import torch
@@ -31,6 +26,7 @@ from robomtl.agents.dense import (
 )
 from robomtl.agents.dense.metrics import Values
 from robomtl.agents.dense.transfer import TransferNetwork
+from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data.atomic import write_atomically
 from robomtl.data.scenes import CLASSES, load_scenes
@@ -114,6 +110,7 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
+    keep_freed_memory()
     return _Run(config, Path(out)).train()
 
 
