@@ -113,10 +113,16 @@ class KeyframePolicy:
             raise PolicyFileError(
                 f"{path} holds {content.get('format')!r}, not a policy ({FORMAT!r})."
             )
-        network = KeyframeNetwork(
-            content["stages"], len(content["cameras"]), NetworkConfig(**content["network"])
-        )
-        network.load_state_dict(content["weights"])
+        try:
+            network = KeyframeNetwork(
+                content["stages"], len(content["cameras"]), NetworkConfig(**content["network"])
+            )
+            network.load_state_dict(content["weights"])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise PolicyFileError(
+                f"{path} holds a network that this version does not have: it was trained by "
+                f"another version of robomtl; train it again. ({error})"
+            ) from error
         return cls(network.to(device), content["tasks"], content["cameras"], content["image_size"])
 
     @torch.no_grad()

@@ -97,6 +97,16 @@ def test_a_file_that_is_something_else_is_refused(tmp_path):
         KeyframePolicy.load(tmp_path / "other.pt")
 
 
+def test_a_policy_of_another_version_is_refused(policy, tmp_path):
+    path = tmp_path / "old.pt"
+    policy.save(path)
+    content = torch.load(path, weights_only=True)
+    content["weights"].popitem()
+    torch.save(content, path)
+    with pytest.raises(PolicyFileError, match="another version"):
+        KeyframePolicy.load(path)
+
+
 def test_a_policy_file_cannot_run_code(tmp_path):
     class Evil:
         def __reduce__(self):
