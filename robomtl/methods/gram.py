@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -13,13 +14,28 @@ def gram_matrix(blocks: Sequence[Tensor]) -> Tensor:
 
     Products of float32 rows are summed up in float32 over a few thousand entries at a time, and
     these sums in float64: the error stays at that of the entries themselves. Where squares could
-    leave float32's range, everything is done in float64.
+    leave float32's range, everything is done in float64. Whatever precision torch is allowed
+    elsewhere, nothing is rounded here.
     """
-    gram = _summed(_products(block) for block in blocks)
-    norms = gram.diagonal()
-    if blocks[0].dtype != torch.float64 and not ((norms > 1e-20) & (norms < 1e30)).all():
-        gram = _summed(_products(block.to("cpu", torch.float64)) for block in blocks)
+    with _unrounded():
+        gram = _summed(_products(block) for block in blocks)
+        norms = gram.diagonal()
+        if blocks[0].dtype != torch.float64 and not ((norms > 1e-20) & (norms < 1e30)).all():
+            gram = _summed(_products(block.to("cpu", torch.float64)) for block in blocks)
     return (gram + gram.T) / 2
+
+
+@contextmanager
+def _unrounded() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    if before == "highest":
+        yield
+        return
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _products(block: Tensor, chunk: int = 4000) -> Tensor:

@@ -283,6 +283,17 @@ def test_the_gram_matrix_of_float32_gradients_is_right_over_their_whole_range(sc
     assert (gram_matrix(blocks) - exact).norm() < 1e-6 * exact.norm()
 
 
+def test_the_gram_matrix_is_the_same_where_products_may_be_rounded():
+    blocks = [torch.randn(4, 5000, generator=torch.Generator().manual_seed(0))]
+    wanted = gram_matrix(blocks)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        assert gram_matrix(blocks).equal(wanted)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
 def test_tied_parameters_count_once_and_misplaced_ones_are_refused():
     network = Vision()
     objective = Stacked(network)
