@@ -1,9 +1,10 @@
-"""Files that are either written completely or not at all."""
+"""Files and folders that are either written completely or not at all."""
 
 import errno
 import itertools
 import os
 import re
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -28,7 +29,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         DiskFullError: No space is left. Nothing partial stays behind.
         OSError: The file cannot be written for another reason.
     """
-    temporary = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{next(_serial)}.tmp")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -42,6 +43,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def temporary_path(path: Path) -> Path:
+    """A name beside `path` that nobody else uses, and `remove_abandoned` recognises."""
+    return path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{next(_serial)}.tmp")
+
+
 def raise_if_full(error: BaseException, path: Path) -> None:
     """Raises DiskFullError if `error` says that there was no space left to write `path`."""
     if isinstance(error, OSError) and error.errno in _FULL:
@@ -53,11 +59,14 @@ def raise_if_full(error: BaseException, path: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes the temporary files of writers that were killed, and nobody else's."""
+    """Removes the temporary files and folders of writers that were killed, and nobody else's."""
     for path in folder.glob(".*.tmp"):
         match = _TEMPORARY.fullmatch(path.name)
         if match and _is_abandoned(path, match["host"], int(match["process"])):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _is_abandoned(path: Path, host: str, process: int) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robomtl.data.exceptions import InvalidDemoError, UnknownFieldError, unknown
+from robomtl.data.frames import Frames
 from robomtl.data.observation import Field, Observation, field
 
 _STATES = Field(np.dtype(np.float64), (None,))
@@ -31,7 +32,8 @@ class DemoKey(NamedTuple):
 class Demo(Sequence[Observation]):
     """A demonstration of T frames, kept by columns and never changed.
 
-    `demo[i]` is the `Observation` of a frame and a slice is a list of them; both are views.
+    `demo[i]` is the `Observation` of a frame and a slice is a list of them; both are views, but for
+    columns of `Frames`, which are read when a frame is looked at.
 
     Attributes:
         task: Name of the task.
@@ -39,7 +41,8 @@ class Demo(Sequence[Observation]):
         seed: What drew the scene.
         descriptions: The task in words, in several ways.
         attempts: How many attempts the expert needed, including the one that succeeded.
-        columns: Observation fields by name, each (T, ...); `observation.field` says type and shape.
+        columns: Observation fields by name, each (T, ...), an array or `Frames`;
+            `observation.field` says type and shape.
         states: Simulator state of every frame, (T, S) float64; None where there is no simulator.
         symmetry: Order n of the rotational symmetry, about the gripper's approach axis, of the
             waypoint that each frame moves towards, (T,) int64; 1 where nothing is known.
@@ -47,7 +50,7 @@ class Demo(Sequence[Observation]):
 
     def __init__(
         self,
-        columns: Mapping[str, ArrayLike],
+        columns: Mapping[str, ArrayLike | Frames],
         *,
         task: str,
         variation: int,
@@ -69,7 +72,10 @@ class Demo(Sequence[Observation]):
         self.seed = _at_least(0, "seed", seed)
         self.attempts = _at_least(1, "attempts", attempts)
         self.descriptions = _texts(descriptions)
-        self.columns = {name: _column(name, _field(name), v) for name, v in columns.items()}
+        self.columns: dict[str, NDArray[Any] | Frames] = {
+            name: _frames(name, v) if isinstance(v, Frames) else _column(name, _field(name), v)
+            for name, v in columns.items()
+        }
         self._length = _common_length(self.columns)
         self.states = None if states is None else self._extra("states", _STATES, states)
         if symmetry is None:
@@ -114,14 +120,15 @@ class Demo(Sequence[Observation]):
         return DemoKey(self.task, self.variation, self.seed)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One field over all frames, (T, ...), read-only.
+        """One field over all frames, (T, ...), read-only; `Frames` are all read, every time.
 
         Raises:
             UnknownFieldError: The demonstration has no such column; the message lists those it has.
         """
         if name not in self.columns:
             raise UnknownFieldError(unknown(f"column of the demo {self.key}", name, self.columns))
-        return self.columns[name]
+        column = self.columns[name]
+        return _read_only(np.asarray(column)) if isinstance(column, Frames) else column
 
     def __len__(self) -> int:
         return self._length
@@ -136,15 +143,15 @@ class Demo(Sequence[Observation]):
         frame = operator.index(index)
         if not -self._length <= frame < self._length:
             raise IndexError(f"frame {frame} of a demonstration of {self._length} frames")
-        # The ellipsis keeps scalars arrays.
-        return Observation((name, column[frame, ...]) for name, column in self.columns.items())
+        return Observation((name, _at(column, frame)) for name, column in self.columns.items())
 
     def digest(self) -> str:
         """SHA-256 over everything but `attempts`: equal digests mean demos equal to the bit."""
         identity = [self.task, self.variation, self.seed, self.descriptions]
         sha = hashlib.sha256(json.dumps(identity).encode())
-        arrays = {**self.columns, "states": self.states, "symmetry": self.symmetry}
-        for name, array in sorted(arrays.items()):
+        extras = {"states": self.states, "symmetry": self.symmetry}
+        for name in sorted({**self.columns, **extras}):
+            array = extras[name] if name in extras else self.column(name)
             if array is not None:
                 sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
                 sha.update(array.tobytes())
@@ -195,6 +202,27 @@ def _field(name: str) -> Field:
         raise InvalidDemoError(str(error)) from None
 
 
+def _frames(name: str, frames: Frames) -> Frames:
+    kind = _field(name)
+    if frames.dtype != kind.dtype or not kind.fits(frames.shape[1:]):
+        raise InvalidDemoError(
+            f"{name} has frames of {frames.dtype} {frames.shape[1:]}; expected {kind}"
+        )
+    return frames
+
+
+def _at(column: NDArray[Any] | Frames, frame: int) -> NDArray[Any]:
+    if isinstance(column, Frames):
+        return _read_only(column[frame % len(column)])
+    return column[frame, ...]  # the ellipsis keeps scalars arrays
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def _column(name: str, kind: Field, values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values)
     if array.ndim == 0 or not kind.fits(array.shape[1:]):
@@ -203,8 +231,7 @@ def _column(name: str, kind: Field, values: ArrayLike) -> NDArray[Any]:
         )
     if not np.can_cast(array.dtype, kind.dtype, "safe"):
         raise InvalidDemoError(f"{name} has type {array.dtype}; expected {kind.dtype}")
-    array = array.astype(kind.dtype, copy=False).view()
-    array.flags.writeable = False
+    array = _read_only(array.astype(kind.dtype, copy=False))
     finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
     if not finite.all():
         frame = int(finite.argmin())
@@ -215,7 +242,7 @@ def _column(name: str, kind: Field, values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _common_length(columns: Mapping[str, NDArray[Any]]) -> int:
+def _common_length(columns: Mapping[str, NDArray[Any] | Frames]) -> int:
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())

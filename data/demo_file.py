@@ -33,11 +33,12 @@ def encode(demo: Demo) -> bytes:
         "descriptions": demo.descriptions,
         "attempts": demo.attempts,
     }
-    arrays = {**demo.columns, "states": demo.states, "symmetry": demo.symmetry}
+    extras = {"states": demo.states, "symmetry": demo.symmetry}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         _write(archive, _METADATA, json.dumps(metadata).encode())
-        for name, array in arrays.items():
+        for name in (*demo.columns, *extras):
+            array = extras[name] if name in extras else demo.column(name)
             if array is not None:
                 member = io.BytesIO()
                 np.lib.format.write_array(member, array, allow_pickle=False)

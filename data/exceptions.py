@@ -16,7 +16,15 @@ class CorruptDemoError(DataError):
 
 
 class UnsupportedFormatError(DataError):
-    """Data was written by a version of robomtl with another format."""
+    """Data was written by a version of robomtl, or of RLBench, with another format."""
+
+
+class UnsafePickleError(CorruptDemoError):
+    """A pickle asks for something that is no part of RLBench's format. It was not done."""
+
+
+class CorruptImageError(CorruptDemoError):
+    """A picture is damaged, or of another size or kind than its demonstration needs."""
 
 
 class MissingDemoError(DataError, LookupError):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robomtl.data.demo import Demo
 from robomtl.data.exceptions import (
     DataError,
     InvalidDemoError,
@@ -207,6 +208,8 @@ METHODS: Mapping[str, Callable[[Sequence[Any], int, np.random.Generator | None],
 
 
 def _read(demo: Sequence[Any], name: str) -> NDArray[np.float64]:
+    if isinstance(demo, Demo) and name in demo.columns:
+        return demo.column(name)  # without looking at its images
     values: list[Any] = [getattr(observation, name, None) for observation in demo]
     for frame, value in enumerate(values):
         if value is None:

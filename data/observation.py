@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 from robomtl.data.exceptions import UnknownCameraError, UnknownFieldError, unknown
 
 CAMERAS = ("left_shoulder", "right_shoulder", "wrist", "overhead", "front")
+"""RLBench's cameras, which the tabletop has too."""
+
+METAWORLD_CAMERAS = ("corner", "corner2", "corner3", "topview", "behind_gripper", "gripper_pov")
+"""Meta-World's cameras; two of them have other spellings there."""
+
+_ALL_CAMERAS = CAMERAS + METAWORLD_CAMERAS
 
 LOW_DIM: dict[str, tuple[int | None, ...]] = {
     "joint_positions": (7,),
@@ -74,19 +80,19 @@ def field(name: str) -> Field:
     """
     if name in LOW_DIM:
         return Field(np.dtype(np.float64), LOW_DIM[name])
-    for camera in CAMERAS:
+    for camera in _ALL_CAMERAS:
         if name.startswith(f"{camera}_") and name[len(camera) + 1 :] in CAMERA_FIELDS:
             return CAMERA_FIELDS[name[len(camera) + 1 :]]
     cameras = (f"<camera>_{kind}" for kind in CAMERA_FIELDS)
     message = unknown("observation field", name, (*LOW_DIM, *cameras))
-    raise UnknownFieldError(f"{message}, where <camera> is one of {', '.join(CAMERAS)}")
+    raise UnknownFieldError(f"{message}, where <camera> is one of {', '.join(_ALL_CAMERAS)}")
 
 
 def check_cameras(cameras: tuple[str, ...]) -> None:
-    """Raises UnknownCameraError unless all are names of `CAMERAS`, each at most once."""
+    """Raises UnknownCameraError unless all are some simulator's cameras, each at most once."""
     for camera in cameras:
-        if camera not in CAMERAS:
-            raise UnknownCameraError(unknown("camera", camera, CAMERAS))
+        if camera not in _ALL_CAMERAS:
+            raise UnknownCameraError(unknown("camera", camera, _ALL_CAMERAS))
     if len(set(cameras)) < len(cameras):
         raise UnknownCameraError(f"cameras {', '.join(cameras)}: each can be there only once")
 

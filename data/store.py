@@ -92,6 +92,16 @@ class DemoStore:
             if (file := _FILE.fullmatch(path.name))
         )
 
+    def strays(self) -> list[str]:
+        """What lies among the demonstrations and is none, a sentence for each file."""
+        return [
+            f"{path} is no demonstration: its name is not demo_<seed>.npz, seed of 6 digits or more"
+            for folder in sorted(self.path.glob("*/variation*"))
+            if _FOLDER.fullmatch(folder.name)
+            for path in sorted(folder.iterdir())
+            if not _FILE.fullmatch(path.name) and not path.name.startswith(".")
+        ]
+
     def __contains__(self, key: DemoKey) -> bool:
         return self._file(key).is_file()
 

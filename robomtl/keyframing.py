@@ -1,26 +1,33 @@
-"""From demonstrations to a keyframe dataset: the only frames whose images are ever rendered."""
+"""From demonstrations to a keyframe dataset: the only frames whose images are ever needed."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
 from robomtl.data import (
+    Demo,
     DemoKey,
-    DemoStore,
     KeyframeDataset,
     KeyframeWriter,
     find_keyframes,
     keyframe_samples,
     low_dim_samples,
+    open_demos,
 )
 from robomtl.data.layout import camera_fields
-from robomtl.environments import kept_environment
+from robomtl.data.observation import Field
+from robomtl.environments import kept_tabletop
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
+
+View = Callable[[int], Mapping[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class KeyframesConfig:
     """Which demonstrations to keyframe, how, and what the cameras see."""
 
     demos: Path
-    """Folder of demonstrations, as `robomtl collect` makes it."""
+    """Folder of demonstrations: what `robomtl collect` makes, or episodes that RLBench saved."""
     out: Path
     """The dataset to write (*.zarr); the same path again continues it."""
     method: str = "stopped"
@@ -36,7 +43,8 @@ class KeyframesConfig:
     cameras: tuple[str, ...] = ("left_shoulder", "right_shoulder", "wrist")
     """Cameras of every sample."""
     image_size: int = 128
-    """Width and height of the images in pixels."""
+    """Width and height of the images in pixels; demonstrations without simulator states have
+    images of their own, and this must be their size."""
     tasks: tuple[str, ...] = ()
     """Tasks to take; without any, all that there are demonstrations of."""
     every: int | None = None
@@ -46,17 +54,21 @@ class KeyframesConfig:
 
 
 def keyframes(config: KeyframesConfig) -> KeyframeDataset:
-    """Renders what the dataset lacks yet, and prints a table of all of it.
+    """Adds what the dataset lacks yet, and prints a table of all of it.
+
+    Demonstrations with simulator states are rendered; others, of RLBench for one, have images.
 
     Episodes are written in the order of their keys, whatever the workers do, so that equal stores
     and configs give equal datasets.
 
     Raises:
-        ExperimentError: The store has no demonstration.
-        JobError: A demonstration could not be read or rendered; the message names it.
-        DataError: `out` holds a dataset made with other settings.
+        ExperimentError: There is no demonstration of a task.
+        JobError: A demonstration could not be read or rendered, or has no such images; the message
+            names it.
+        DataError: `demos` is no folder of demonstrations, or `out` holds a dataset made with other
+            settings.
     """
-    keys = DemoStore(config.demos).keys()
+    keys = open_demos(config.demos).keys()
     tasks = config.tasks or tuple(sorted({key.task for key in keys}))
     keys = [key for key in keys if key.task in tasks]
     lacking = set(tasks) - {key.task for key in keys}
@@ -68,7 +80,7 @@ def keyframes(config: KeyframesConfig) -> KeyframeDataset:
     recipe = {"method": config.method, "every": config.every}
     with KeyframeWriter(config.out, tasks, config.cameras, config.image_size, recipe) as writer:
         missing = [key for key in keys if key not in writer.done]
-        episodes = parallel(partial(_render_episode, config), missing, config.workers)
+        episodes = parallel(partial(_samples, config), missing, config.workers)
         with progress_bar("episodes", len(keys), len(keys) - len(missing)) as advance:
             for key, samples in zip(missing, episodes, strict=True):
                 writer.append(key, samples)
@@ -79,17 +91,48 @@ def keyframes(config: KeyframesConfig) -> KeyframeDataset:
     return dataset
 
 
-def _render_episode(config: KeyframesConfig, key: DemoKey) -> dict[str, np.ndarray]:
+def _samples(config: KeyframesConfig, key: DemoKey) -> dict[str, np.ndarray]:
     """The samples of one demonstration, each field (N, ...)."""
-    demo = DemoStore(config.demos).load(*key)
+    demo = open_demos(config.demos).load(*key)
     found = find_keyframes(demo, config.method, rng=np.random.default_rng(key.seed))
     pairs = keyframe_samples(demo, found, config.every)
-    env = kept_environment(key.task, key.variation, config.cameras, config.image_size)
-    views = [env.observe(demo, frame) for frame, _ in pairs]
+    fields = camera_fields(config.cameras, config.image_size)
+    view = _recorded(demo, fields) if demo.states is None else _rendered(demo, config)
+    views = [view(frame) for frame, _ in pairs]
     return low_dim_samples(demo, found, pairs) | {
-        name: np.stack([view[name] for view in views])
-        for name in camera_fields(config.cameras, config.image_size)
+        name: np.stack([view[name] for view in views]) for name in fields
     }
+
+
+def _rendered(demo: Demo, config: KeyframesConfig) -> View:
+    """Looks at a frame through the simulator's cameras."""
+    env = kept_tabletop(demo.task, demo.variation, config.cameras, config.image_size)
+    return partial(env.observe, demo)
+
+
+def _recorded(demo: Demo, fields: Mapping[str, Field]) -> View:
+    """Looks at a frame through the cameras that recorded it.
+
+    Raises:
+        ExperimentError: They did not, or at another size.
+    """
+    missing = [name for name in fields if name not in demo.columns]
+    if missing:
+        raise ExperimentError(
+            f"it has neither simulator states to render nor {', '.join(missing)}; it has "
+            f"{', '.join(demo.columns)}. Choose other --cameras. (Depth and matrices of RLBench's "
+            "own demonstrations are known since RLBench 1.1.0)"
+        )
+    for name, kind in fields.items():
+        shape = demo.columns[name].shape[1:]
+        if not kind.fits(shape):
+            height, width = shape[:2]
+            remedy = f"use --image-size {width}" if height == width else "datasets' are square"
+            raise ExperimentError(
+                f"its images {name} have {width} x {height} pixels, another size than was asked "
+                f"for, and it has no simulator states to render others: {remedy}"
+            )
+    return lambda frame: {name: demo.columns[name][frame] for name in fields}
 
 
 def _table(dataset: KeyframeDataset) -> Table:

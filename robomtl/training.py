@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tyro.conf import create_mutex_group
 
 from robomtl import methods
 from robomtl.agents.augmentation import AugmentationConfig
@@ -27,12 +28,15 @@ from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.metrics import Metrics
 
+# On the command line, what to learn from is given in one of several ways.
+SOURCE = create_mutex_group(required=False, title="what to learn from")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How a policy is trained. Iterations, batch, optimiser and rate are the paper's."""
 
-    data: Path
+    data: Annotated[Path, SOURCE]
     """Keyframe dataset to learn from."""
     tasks: tuple[str, ...] = ()
     """Tasks to learn; all of the dataset's when none is named."""

@@ -17,7 +17,7 @@ MAY_IMPORT = {
 }
 # The two lowest floors are also kept free of everybody else's robots, networks and commands.
 MAY_REQUIRE = {
-    "data": {"numpy", "torch", "zarr", "numcodecs"},
+    "data": {"numpy", "torch", "zarr", "numcodecs", "PIL"},
     "methods": {"torch"},
 }
 

@@ -1,0 +1,117 @@
+"""`robomtl demos export`: demonstrations in the format that RLBench and PerAct load."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from robomtl.data import (
+    CAMERAS,
+    Demo,
+    DemoKey,
+    Frames,
+    Observation,
+    open_demos,
+    write_rlbench_demo,
+)
+from robomtl.environments import kept_tabletop
+from robomtl.exceptions import ExperimentError
+from robomtl.parallel import cores, parallel
+from robomtl.progress import console, progress_bar
+
+Layout = Literal["rlbench", "peract"]
+
+
+@dataclass(frozen=True)
+class DemosExportConfig:
+    """Which demonstrations to write in RLBench's saved format, and where."""
+
+    demos: Path = Path("runs/quickstart/demos")
+    """Folder of demonstrations, as `robomtl collect` makes it."""
+    out: Path = Path("runs/quickstart/rlbench")
+    """Folder to write; the same folder again continues."""
+    layout: Layout = "rlbench"
+    """Folders by variation, as RLBench has them, or all in one, as PerAct has."""
+    image_size: int = 128
+    """Width and height of the images in pixels; demonstrations without simulator states have
+    images of their own, which are written as they are."""
+    tasks: tuple[str, ...] = ()
+    """Tasks to take; without any, all that there are demonstrations of."""
+    workers: int = field(default_factory=cores)
+    """Processes that render."""
+
+
+def export_demos(config: DemosExportConfig) -> list[Path]:
+    """Writes what is not there yet, every frame seen by all five cameras.
+
+    Returns:
+        The folders of the episodes that were written now. A demonstration's seed is the number of
+        its episode.
+
+    Raises:
+        ExperimentError: There is no demonstration of a task, or two would be the same episode.
+        JobError: A demonstration could not be read, rendered or written; the message names it.
+        DataError: `demos` is no folder of demonstrations.
+    """
+    keys = open_demos(config.demos).keys()
+    lacking = sorted(set(config.tasks) - {key.task for key in keys})
+    if lacking:
+        raise ExperimentError(f"{config.demos} has no demonstrations of {', '.join(lacking)}")
+    keys = [key for key in keys if not config.tasks or key.task in config.tasks]
+    folders = {key: _episode(config, key) for key in keys}
+    ((folder, count),) = Counter(folders.values()).most_common(1)
+    if count > 1:
+        raise ExperimentError(
+            f"{count} demonstrations of different variations have the seed of {folder}: PerAct's "
+            "layout has one episode of each number; use --layout rlbench"
+        )
+    missing = [key for key in keys if not folders[key].exists()]
+    with progress_bar("demonstrations", len(keys), len(keys) - len(missing)) as advance:
+        for _ in parallel(partial(_export_one, config), missing, config.workers):
+            advance()
+    console.print(f"{len(keys)} episodes in {config.out}", soft_wrap=True)
+    return [folders[key] for key in missing]
+
+
+def _episode(config: DemosExportConfig, key: DemoKey) -> Path:
+    variation = f"variation{key.variation}" if config.layout == "rlbench" else "all_variations"
+    return config.out / key.task / variation / "episodes" / f"episode{key.seed}"
+
+
+def _export_one(config: DemosExportConfig, key: DemoKey) -> None:
+    demo = open_demos(config.demos).load(*key)
+    if demo.states is not None:
+        demo = _rendered(demo, config.image_size)
+    write_rlbench_demo(demo, _episode(config, key))
+
+
+def _rendered(demo: Demo, image_size: int) -> Demo:
+    """The same demonstration with what all cameras see, drawn when it is looked at."""
+    env = kept_tabletop(demo.task, demo.variation, CAMERAS, image_size)
+    # All columns of a frame are written before the next one: more would fill the memory.
+    view = lru_cache(1)(partial(env.observe, demo, masks=True))
+    columns = {name: _View(view, name, len(demo)) for name in view(0) if name not in demo.columns}
+    return Demo(
+        {**demo.columns, **columns},
+        task=demo.task,
+        variation=demo.variation,
+        seed=demo.seed,
+        descriptions=demo.descriptions,
+        attempts=demo.attempts,
+    )
+
+
+class _View(Frames):
+    """One field of what the simulator's cameras see of a demonstration."""
+
+    def __init__(self, view: Callable[[int], Observation], name: str, length: int) -> None:
+        first = view(0)[name]
+        self._view, self._name = view, name
+        self.shape, self.dtype = (length, *first.shape), first.dtype
+
+    def __getitem__(self, frame: int) -> NDArray[Any]:
+        return self._view(frame)[self._name]
