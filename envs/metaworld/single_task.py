@@ -1,0 +1,105 @@
+"""One of Meta-World's tasks, with goals to choose from."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+from metaworld.types import Task
+from numpy.typing import NDArray
+
+from robomtl.envs.exceptions import EnvError, SimulatorError, UnknownNameError
+from robomtl.envs.metaworld.fast_steps import fast
+from robomtl.envs.metaworld.names import task_class
+
+Array = NDArray[np.float64]
+
+#: Length of an observation: 18 numbers of now, 18 of the step before, 3 of the goal.
+OBSERVATION = 39
+
+#: The versions of Meta-World's rewards.
+REWARDS = ("v1", "v2")
+
+
+class SingleTask:
+    """Steps one task; observations show the goal, as in all MT benchmarks.
+
+    Args:
+        name: Name of the task.
+        goals: (G, D) its goals, see `robomtl.envs.metaworld.goals`.
+        reward: One of `REWARDS`.
+        horizon: Steps that an episode may have.
+        visuals: Keep what only cameras see.
+
+    Raises:
+        UnknownNameError: There is no such task or reward.
+        EnvError: The horizon is not positive.
+    """
+
+    render_mode = None  # Stable-Baselines3 asks
+
+    def __init__(
+        self,
+        name: str,
+        goals: Array,
+        *,
+        reward: str = "v2",
+        horizon: int = 500,
+        visuals: bool = False,
+    ) -> None:
+        if reward not in REWARDS:
+            raise UnknownNameError("reward", reward, REWARDS)
+        if horizon < 1:
+            raise EnvError(f"the horizon must be at least 1 step, not {horizon}")
+        self.name = name
+        self.reward = reward
+        self.goals = goals
+        self.goal = -1
+        self.simulator = fast(name, visuals)(reward_function_version=reward)
+        self.simulator.max_path_length = horizon
+
+    @property
+    def horizon(self) -> int:
+        """Steps that an episode may have."""
+        return int(self.simulator.max_path_length)
+
+    def reset(self, goal: int) -> Array:
+        """Start an episode.
+
+        Args:
+            goal: Which of the goals.
+
+        Returns:
+            (39,) the first observation.
+        """
+        self.goal = goal
+        return self.reset_to(self.goals[goal])
+
+    def reset_to(self, goal: Array) -> Array:
+        """Start an episode with a goal that need not be in the list, (D,)."""
+        scene = {"rand_vec": goal, "env_cls": task_class(self.name), "partially_observable": False}
+        # Meta-World takes a goal in no other way. The bytes never leave this line.
+        self.simulator.set_task(Task(env_name=self.name, data=pickle.dumps(scene)))
+        return self.simulator.reset()[0]
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Array, float, bool]:
+        """Take an action.
+
+        Args:
+            action: (4,) how to move the hand along x, y and z, 1 being 1 cm (Meta-World clips at
+                ±1), and how hard to close the gripper, -1 to 1.
+
+        Returns:
+            The observation (39,), the reward, and whether the task is done now.
+
+        Raises:
+            SimulatorError: The observation or the reward is not finite.
+        """
+        observation, reward, _, _, info = self.simulator.step(action)
+        if not (np.isfinite(reward) and np.isfinite(observation).all()):
+            raise SimulatorError(
+                f"{self.name} gave reward {reward} and observation {observation.tolist()} at step "
+                f"{self.simulator.curr_path_length} with goal {self.goal} and action "
+                f"{action.tolist()}; both must be finite"
+            )
+        return observation, float(reward), info["success"] > 0

@@ -1,0 +1,66 @@
+"""Worker processes give what one process gives."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from robomtl.envs import SimulatorError
+from robomtl.envs.metaworld.vec_env import MetaWorldVecEnv
+
+Make = Callable[..., MetaWorldVecEnv]
+Draw = Callable[[MetaWorldVecEnv, int], NDArray[np.float32]]
+THREE = ("reach-v3", "door-open-v3", "push-v3")
+
+
+def without_time(infos: list[dict[str, object]]) -> list[dict[str, object]]:
+    for info in infos:
+        if info:
+            del info["episode"]["t"]  # type: ignore[attr-defined]
+    return infos
+
+
+def test_results_do_not_depend_on_the_number_of_processes(make: Make, actions: Draw) -> None:
+    alone, shared = make(*THREE, horizon=5), make(*THREE, horizon=5, workers=2)
+    np.testing.assert_array_equal(alone.reset(), shared.reset())
+    for step in range(12):
+        drawn = actions(alone, step)
+        expected, found = alone.step(drawn), shared.step(drawn)
+        for theirs, ours in zip(expected[:3], found[:3], strict=True):
+            assert theirs.dtype == ours.dtype
+            np.testing.assert_array_equal(theirs, ours)
+        np.testing.assert_equal(without_time(found[3]), without_time(expected[3]))
+        np.testing.assert_array_equal(alone.success, shared.success)
+    assert alone.state_dict() == shared.state_dict()
+    assert alone.get_attr("name") == shared.get_attr("name") == list(THREE)
+    shared.set_attr("note", "mine", 2)
+    assert shared.get_attr("note", 2) == ["mine"]
+    with pytest.raises(AttributeError, match="colour"):
+        shared.get_attr("colour")
+    for theirs, ours in zip(
+        alone.env_method("reset", 1), shared.env_method("reset", 1), strict=True
+    ):
+        np.testing.assert_array_equal(theirs, ours)
+
+
+def test_a_failure_in_a_worker_is_told_and_a_killed_one_named(make: Make, actions: Draw) -> None:
+    env = make(*THREE, workers=2)
+    env.reset()
+    kept = env.step(actions(env, 0))[0]
+    copy = kept.copy()
+    with pytest.raises(TypeError, match="reset"):
+        env.env_method("reset", indices=2)
+    env.step(actions(env, 1))
+    np.testing.assert_array_equal(kept, copy)
+    processes = env._group._processes  # type: ignore[union-attr]
+    os.kill(processes[1].pid, signal.SIGKILL)
+    with pytest.raises(SimulatorError, match=r"worker process 1 .* exit code -9"):
+        env.step(actions(env, 0))
+    env.close()
+    env.close()  # once more does no harm
+    assert not any(process.is_alive() for process in processes)
