@@ -18,7 +18,7 @@ def main() -> None:
     for name in ("demo", "x real time", "3 cameras, RGB-D and clouds"):
         table.add_column(name, justify="right")
     for task in envs.TASKS:
-        env = envs.make(task)
+        env = envs.TabletopEnv(task)
         demos, seconds, speed = [], [], []
         for seed in range(_DEMOS):
             start = time.perf_counter()

@@ -40,3 +40,15 @@ class DemonstrationError(EnvError):
 
 class RenderingError(EnvError):
     """No OpenGL context could be created."""
+
+
+class MissingSimulatorError(EnvError):
+    """A simulator is not installed, or not as it must be; the message says what to do."""
+
+
+class SimulatorError(EnvError):
+    """A simulator failed to start or to go on."""
+
+
+class ResetNeededError(EnvError):
+    """An environment was stepped in which no episode is under way."""

@@ -18,13 +18,15 @@ ACTION_SPACE = spaces.Box(
 )
 
 
-def observation_space(cameras: Sequence[str], image_size: int, task_state: int) -> spaces.Dict:
+def observation_space(
+    cameras: Sequence[str], image_size: int, task_state: int | None = None
+) -> spaces.Dict:
     """The space of observations, under RLBench's field names.
 
     Args:
         cameras: Which cameras.
         image_size: Of their square pictures, in pixels.
-        task_state: Length of ``task_low_dim_state``.
+        task_state: Length of ``task_low_dim_state``; None where that is not observed.
     """
     fields: dict[str, spaces.Space] = {
         "joint_positions": _real(7),
@@ -34,9 +36,10 @@ def observation_space(cameras: Sequence[str], image_size: int, task_state: int) 
         "gripper_pose": _real(7),
         "gripper_joint_positions": _real(2),
         "gripper_touch_forces": _real(6),
-        "task_low_dim_state": _real(task_state),
         "timestep": spaces.Box(0, np.iinfo(np.int64).max, (), np.int64),
     }
+    if task_state is not None:
+        fields["task_low_dim_state"] = _real(task_state)
     for camera in cameras:
         shape = (image_size, image_size)
         fields[f"{camera}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)

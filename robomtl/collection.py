@@ -1,17 +1,20 @@
-"""Demonstrations from the scripted experts, collected by several processes into one store."""
+"""Demonstrations from the simulators' experts, collected by several processes into one store."""
 
+import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle, repeat
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.table import Table
 
 from robomtl import envs
 from robomtl.data import DemoKey, DemoStore
+from robomtl.data.atomic import write_atomically
+from robomtl.data.observation import check_cameras
 from robomtl.environments import kept_environment
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
@@ -35,8 +38,16 @@ class CollectConfig:
     """Variation of the task, or "all" to go through all of them in turn."""
     seed: int = 0
     """Seed of each task's first demonstration; the others count up from it."""
+    simulator: envs.Simulator = "tabletop"
+    """Where they take place; "rlbench" is the real one, which must be installed."""
+    cameras: tuple[str, ...] = ()
+    """Cameras whose images are kept; without any, the simulator's usual three. The tabletop keeps
+    none: it can draw a demonstration later, from any camera."""
+    image_size: int = 128
+    """Width and height of these images in pixels."""
     workers: int = field(default_factory=cores)
-    """Processes; the demonstrations do not depend on their number."""
+    """Processes, each with its own simulator; the tabletop's demonstrations do not depend on
+    their number."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ def planned(config: CollectConfig) -> list[DemoKey]:
 
     Raises:
         UnknownNameError: There is no such task or variation.
+        MissingSimulatorError: The simulator is not installed.
         ExperimentError: No demonstration, or seeds that are kept for evaluation.
     """
     if config.demos_per_task < 1:
@@ -66,7 +78,7 @@ def planned(config: CollectConfig) -> list[DemoKey]:
         )
     keys = []
     for task in config.tasks:
-        valid = range(envs.variation_count(task))
+        valid = range(envs.variation_count(task, config.simulator))
         if config.variation != "all" and config.variation not in valid:
             raise envs.UnknownNameError(f"variation of {task}", config.variation, ("all", *valid))
         variations = valid if config.variation == "all" else (config.variation,)
@@ -83,14 +95,18 @@ def collect(config: CollectConfig) -> list[Collected]:
 
     Raises:
         JobError: An expert failed; the message names task and seed. What was collected is kept.
+        ExperimentError: The folder has demonstrations that were recorded in another way.
+        UnknownCameraError: There is no such camera.
     """
+    check_cameras(config.cameras)
     keys = planned(config)
+    _check_recording(config)
     present = set(DemoStore(config.out).keys())
     missing = [key for key in keys if key not in present]
     collected: list[Collected] = []
     failed = 0
     with progress_bar("demonstrations", len(keys), len(keys) - len(missing)) as advance:
-        for one in parallel(partial(_collect_one, config.out), missing, config.workers):
+        for one in parallel(partial(_collect_one, config), missing, config.workers):
             collected.append(one)
             failed += one.attempts - 1
             advance(note=f"{failed} failed attempts")
@@ -98,10 +114,47 @@ def collect(config: CollectConfig) -> list[Collected]:
     return collected
 
 
-def _collect_one(store: Path, key: DemoKey) -> Collected:
+def _check_recording(config: CollectConfig) -> None:
+    """Refuses to mix simulators, or kinds of images, in one folder.
+
+    `recording.json` says what a folder holds; without it, that is demonstrations of the tabletop.
+    """
+    file = config.out / "recording.json"
+    tabletop: dict[str, Any] = {"simulator": "tabletop"}
+    ours: dict[str, Any] = {"simulator": config.simulator}
+    if _cameras(config):
+        ours |= {"cameras": list(_cameras(config)), "image_size": config.image_size}
+    if file.is_file():
+        theirs = json.loads(file.read_text())
+    else:
+        theirs = tabletop if DemoStore(config.out).keys() else ours
+    if theirs != ours:
+        raise ExperimentError(
+            f"{config.out} holds demonstrations of {_words(theirs)}, not of {_words(ours)}: choose "
+            "another folder with --out"
+        )
+    if ours != tabletop:
+        write_atomically(file, json.dumps(ours).encode() + b"\n")
+
+
+def _words(recording: dict[str, Any]) -> str:
+    simulator, *images = (f"{name} {value}" for name, value in recording.items())
+    return " with ".join([simulator, ", ".join(images)] if images else [simulator])
+
+
+def _cameras(config: CollectConfig) -> tuple[str, ...]:
+    """Cameras whose images are kept: none where demonstrations can be drawn later."""
+    if envs.environment_class(config.simulator).redraws:
+        return ()
+    return config.cameras or envs.usual_cameras(config.simulator)
+
+
+def _collect_one(config: CollectConfig, key: DemoKey) -> Collected:
     start = time.perf_counter()
-    demo = kept_environment(key.task, key.variation).collect_demo(key.seed)
-    DemoStore(store).add(demo)
+    images = _cameras(config), config.image_size
+    env = kept_environment(key.task, key.variation, *images, config.simulator)
+    demo = env.collect_demo(key.seed)
+    DemoStore(config.out).add(demo)
     return Collected(key, demo.attempts, len(demo), time.perf_counter() - start)
 
 

@@ -14,13 +14,14 @@ import torch
 from rich.table import Table
 from tyro.conf import Positional
 
+from robomtl import envs
 from robomtl.agents import KeyframePolicy
 from robomtl.confidence import wilson_interval
 from robomtl.data import DemoKey
 from robomtl.data.atomic import write_atomically
 from robomtl.devices import Device, resolve_device
 from robomtl.environments import kept_environment
-from robomtl.envs.tabletop.tasks import TASKS
+from robomtl.envs.robot import check_variation
 from robomtl.episode import Episode, run_episode
 from robomtl.episode_log import EpisodeLog
 from robomtl.exceptions import ExperimentError, RunFolderError
@@ -47,10 +48,13 @@ class EvaluateConfig:
     """Tasks to evaluate; without any, all that the policy was trained on."""
     variation: int = 0
     """Variation of the tasks."""
+    simulator: envs.Simulator = "tabletop"
+    """Where the policy acts; "rlbench" is the real one, which must be installed."""
     device: Device = "cpu"
     """Where the policy computes; each worker holds its own copy there."""
     workers: int = field(default_factory=cores)
-    """Processes; the result does not depend on their number."""
+    """Processes, each with its own simulator; on the tabletop the result does not depend on their
+    number."""
     json: Path | None = None
     """Also write the summary to this file."""
 
@@ -59,8 +63,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """Runs the episodes that are not recorded yet, and writes and prints the success rates.
 
     The folder `RUN/evaluations/<name>` holds an `episodes.jsonl` and a `summary.json`. Its name
-    contains a digest of the policy and of all versions, so that episodes of another policy, or in
-    another simulator, never mix with these.
+    names the simulator unless it is the tabletop, and contains a digest of the policy and of all
+    versions, so that episodes of another policy, or in another simulator, never mix with these.
 
     Returns:
         The summary: "success" {task: rate}, "mean", "episodes" (per task), "confidence"
@@ -69,16 +73,24 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     Raises:
         RunFolderError: `run` holds no policy.
         ExperimentError: A task the policy was not trained on, or no episode.
+        UnknownNameError: The simulator has no such task or variation.
+        MissingSimulatorError: The simulator is not installed.
         JobError: An episode raised an error; the message names it. Finished ones are kept.
     """
     policy_file = policy_path(config.run)
     digest = _digest(policy_file)
     tasks = _tasks(config, KeyframePolicy.load(policy_file))
-    used = versions()
+    simulator = envs.environment_class(config.simulator)
+    for task in tasks:
+        check_variation(task, config.variation, simulator.variation_count(task))
+    used = versions() | simulator.versions()
     name = f"variation{config.variation}-seed{config.seed}-{_digest(policy_file, used)}"
+    if config.simulator != "tabletop":
+        name = f"{config.simulator}-{name}"
     folder = config.run / "evaluations" / name
     keys = planned(config, tasks)
-    play = partial(_play, policy_file, resolve_device(config.device), digest)
+    device = resolve_device(config.device)
+    play = partial(_play, policy_file, device, digest, config.simulator)
     with EpisodeLog(folder / "episodes.jsonl") as log:
         missing = [key for key in keys if key not in log.episodes]
         with progress_bar("episodes", len(keys), len(keys) - len(missing)) as advance:
@@ -86,9 +98,10 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
                 log.append(episode)
                 advance()
     summary = summarise([log.episodes[key] for key in keys]) | {
+        "simulator": config.simulator,
         "seed": config.seed,
         "variation": config.variation,
-        "max_steps": {task: TASKS[task].max_steps for task in tasks},
+        "max_steps": {task: simulator.step_limit(task) for task in tasks},
         "policy": {"file": str(policy_file), "digest": digest},
         "versions": used,
     }
@@ -199,7 +212,8 @@ def _kept_policy(path: Path, device: str, digest: str) -> KeyframePolicy:
     return KeyframePolicy.load(path, device=device)
 
 
-def _play(path: Path, device: str, digest: str, key: DemoKey) -> Episode:
+def _play(path: Path, device: str, digest: str, simulator: envs.Simulator, key: DemoKey) -> Episode:
     policy = _kept_policy(path, device, digest)
-    env = kept_environment(key.task, key.variation, policy.cameras, policy.image_size)
+    cameras, size = policy.cameras, policy.image_size
+    env = kept_environment(key.task, key.variation, cameras, size, simulator)
     return run_episode(env, policy, key.task, key.seed)

@@ -110,7 +110,7 @@ def quickstart(config: QuickstartConfig) -> None:
             page = report(config.report())
         console.rule("Done", align="left")
         console.print(success_table(summary))
-        console.print(f"Report: {page}")
+        console.print(f"Report: {page}", soft_wrap=True)
 
 
 @contextmanager

@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from robomtl.data.demo import Demo
-from robomtl.data.observation import CAMERAS, Observation
+from robomtl.data.observation import Observation
 from robomtl.envs.actions import check_action
 from robomtl.envs.exceptions import InvalidActionError, UnknownNameError, UnreachablePoseError
+from robomtl.envs.robot import RobotEnv, check_cameras, check_variation
 from robomtl.envs.spaces import ACTION_SPACE, observation_space
 from robomtl.envs.tabletop.cameras import extrinsics, intrinsics
 from robomtl.envs.tabletop.episode import Episode
 from robomtl.envs.tabletop.expert import collect_demo
 from robomtl.envs.tabletop.poses import Pose
 from robomtl.envs.tabletop.rendering import LOOKS, Renderer
+from robomtl.envs.tabletop.task import Task
 from robomtl.envs.tabletop.tasks import TASKS
 from robomtl.envs.tabletop.world import FRAME_TIME
 
 _AUDIENCE_SIZE = (480, 360)
 
 
-class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
+class TabletopEnv(RobotEnv):
     """One task on the embedded simulator.
 
     An action is (8,): the pose to bring the gripper to, x y z in metres and qx qy qz qw, and then
@@ -53,6 +54,8 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         "render_fps": round(1 / FRAME_TIME),
     }
 
+    redraws = True
+
     def __init__(
         self,
         task: str,
@@ -64,21 +67,18 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         look: str = "fast",
         render_mode: str | None = None,
     ) -> None:
-        if task not in TASKS:
-            raise UnknownNameError("task", task, TASKS)
-        for camera in cameras:
-            if camera not in CAMERAS:
-                raise UnknownNameError("camera", camera, CAMERAS)
+        kind = _known(task)
+        check_cameras(cameras)
         if look not in LOOKS:
             raise UnknownNameError("look", look, LOOKS)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UnknownNameError("render mode", render_mode, self.metadata["render_modes"])
-        self._episode = Episode(TASKS[task])
+        self._episode = Episode(kind)
         self.task = self._episode.task
-        self.variation = self._check_variation(variation)
+        self.variation = check_variation(task, variation, kind.variations)
         self.cameras = tuple(cameras)
         self.image_size = image_size
-        self.max_steps = TASKS[task].max_steps if max_steps is None else max_steps
+        self.max_steps = kind.max_steps if max_steps is None else max_steps
         self.strict = strict
         self.look = look
         self.render_mode = render_mode
@@ -92,13 +92,15 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         #: Set it to a list to make a film: each frame's state is added, which `picture` draws.
         self.film: list[NDArray[np.float64]] | None = None
 
-    def _check_variation(self, variation: int) -> int:
-        count = self.task.variations
-        if not 0 <= variation < count:
-            raise UnknownNameError(
-                f"variation of {self.task.name}", variation, [f"0 to {count - 1}"]
-            )
-        return variation
+    @classmethod
+    def variation_count(cls, task: str) -> int:
+        """How many variations a task has."""
+        return _known(task).variations
+
+    @classmethod
+    def step_limit(cls, task: str) -> int:
+        """The task's own number of actions."""
+        return _known(task).max_steps
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -115,7 +117,9 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         """
         super().reset(seed=seed)
         if options is not None and "variation" in options:
-            self.variation = self._check_variation(options["variation"])
+            self.variation = check_variation(
+                self.task.name, options["variation"], self.task.variations
+            )
         scene = int(self.np_random.integers(2**31)) if seed is None else seed
         self._episode.reset(self.variation, scene)
         self._timestep = 0
@@ -157,8 +161,13 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         """
         return collect_demo(self._episode, self.variation, seed)
 
-    def observe(self, demo: Demo, frame: int) -> Observation:
+    def observe(self, demo: Demo, frame: int, masks: bool = False) -> Observation:
         """A frame of a stored demonstration, seen through this environment's cameras.
+
+        Args:
+            demo: With simulator states.
+            frame: Which of its frames.
+            masks: Whether to add each camera's mask: MuJoCo's ids of the bodies, 0 the room.
 
         Raises:
             ValueError: The demonstration is of another task or holds no simulator states.
@@ -168,7 +177,11 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
         if demo.states is None:
             raise ValueError("the demo holds no simulator states, so it cannot be rendered")
         self._episode.world.restore(demo.states[frame])
-        return Observation(demo[frame] | self._pictures())
+        observation = Observation(demo[frame] | self._pictures())
+        if masks and self._renderer is not None:
+            for camera in self.cameras:
+                observation[f"{camera}_mask"] = self._renderer.mask(camera)
+        return observation
 
     def _observe(self) -> Observation:
         observation = self._episode.low_dim()
@@ -222,3 +235,9 @@ class TabletopEnv(gym.Env[Observation, NDArray[np.float64]]):
             if renderer is not None:
                 renderer.close()
         self._renderer = self._audience = None
+
+
+def _known(task: str) -> type[Task]:
+    if task not in TASKS:
+        raise UnknownNameError("task", task, TASKS)
+    return TASKS[task]

@@ -28,10 +28,10 @@ def film_episode(
     Returns:
         What became of the episode, and one picture (H, W, 3) uint8 every `FRAME_SECONDS`.
     """
-    stage = envs.make(
+    stage = envs.TabletopEnv(
         task, variation=variation, cameras=policy.cameras, image_size=policy.image_size
     )
-    studio = envs.make(task, cameras=(), look=look)
+    studio = envs.TabletopEnv(task, cameras=(), look=look)
     try:
         stage.film = []
         episode = run_episode(stage, policy, task, seed)

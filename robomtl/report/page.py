@@ -15,6 +15,7 @@ def render_page(
     run: str,
     summary: Mapping[str, Any] | None,
     curves: Sequence[str],
+    policy_tasks: Sequence[str],
     tasks: Sequence[Showcase],
     cameras: Sequence[str],
     versions: Mapping[str, str],
@@ -26,7 +27,8 @@ def render_page(
         run: Name of the run's folder.
         summary: What `robomtl evaluate` found; None where it has not run yet.
         curves: What changed while training, `<svg>` elements.
-        tasks: What there is to see of every task.
+        policy_tasks: What the policy learned.
+        tasks: What there is to see of those tasks that could be filmed.
         cameras: Those of the policy.
         versions: Versions of what was used.
         config: The training's config.
@@ -38,7 +40,9 @@ def render_page(
         summary=summary,
         summary_text=json.dumps(summary, indent=2),
         curves=curves,
+        policy_tasks=policy_tasks,
         tasks=tasks,
+        not_filmed=[name for name in policy_tasks if name not in {task.name for task in tasks}],
         cameras=cameras,
         versions=versions,
         config=json.dumps(config, indent=2),

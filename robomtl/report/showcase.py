@@ -63,8 +63,8 @@ def make_showcase(policy_file: Path, look: str, task: str) -> Showcase:
 
 
 def _moments(policy: KeyframePolicy, task: str, look: str) -> tuple[Demo, list[Moment]]:
-    stage = envs.make(task, cameras=policy.cameras, image_size=policy.image_size)
-    studio = envs.make(task, cameras=("front",), image_size=256, look=look)
+    stage = envs.TabletopEnv(task, cameras=policy.cameras, image_size=policy.image_size)
+    studio = envs.TabletopEnv(task, cameras=("front",), image_size=256, look=look)
     try:
         demo = stage.collect_demo(seed=0)
         frames = [0, *find_keyframes(demo)]

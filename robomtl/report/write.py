@@ -1,6 +1,7 @@
 """Gathering what a report shows, and writing it."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from tyro.conf import Positional
 
+from robomtl import envs
 from robomtl.agents import KeyframePolicy
 from robomtl.data.atomic import write_atomically
 from robomtl.evaluation import newest_summary, policy_path
@@ -48,17 +50,20 @@ def report(config: ReportConfig) -> Path:
     policy_file = policy_path(config.run)
     policy = KeyframePolicy.load(policy_file)
     steps, losses, weights = _history(config.run / "metrics.jsonl")
+    summary = newest_summary(config.run)
+    filmed = _filmed(policy.tasks, summary)
     showcases = []
-    with progress_bar("films", len(policy.tasks)) as advance:
+    with progress_bar("films", len(filmed)) as advance:
         for showcase in parallel(
-            partial(make_showcase, policy_file, config.look), policy.tasks, config.workers
+            partial(make_showcase, policy_file, config.look), filmed, config.workers
         ):
             showcases.append(showcase)
             advance()
     html = render_page(
         run=str(config.run),
-        summary=newest_summary(config.run),
+        summary=summary,
         curves=_curves(steps, losses, weights),
+        policy_tasks=policy.tasks,
         tasks=showcases,
         cameras=policy.cameras,
         versions=versions(),
@@ -66,8 +71,15 @@ def report(config: ReportConfig) -> Path:
     )
     path = config.out or config.run / "report.html"
     write_atomically(path, html.encode())
-    console.print(f"Report: {path} ({len(html) / 1e6:.1f} MB)")
+    console.print(f"Report: {path} ({len(html) / 1e6:.1f} MB)", soft_wrap=True)
     return path
+
+
+def _filmed(tasks: Sequence[str], summary: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The tasks that can be filmed: the tabletop's, unless the policy acts in another simulator."""
+    if summary is not None and summary.get("simulator", "tabletop") != "tabletop":
+        return ()
+    return tuple(task for task in tasks if task in envs.TASKS)
 
 
 def _history(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:

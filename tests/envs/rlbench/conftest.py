@@ -1,0 +1,3 @@
+from tests.fakes.installed import rlbench
+
+__all__ = ["rlbench"]
