@@ -1,0 +1,89 @@
+"""A demonstration at a glance: what the cameras see at its keyframes, and its path in space."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from robomtl.data import Observation
+from robomtl.data.atomic import write_atomically
+from robomtl.view.footage import RATE, Footage
+
+MOST = 8
+"""Columns of pictures; of more keyframes, only so many are pictured, evenly spaced."""
+
+_TILE = 1.9  # inches
+_MARK = "#ff3ca0"
+
+
+def write_glance(footage: Footage, every: int, path: Path) -> None:
+    """Writes a .png file.
+
+    Args:
+        footage: What to show.
+        every: Not needed: of all frames only the start and the keyframes are pictured.
+        path: The file.
+    """
+    frames = _moments(footage)
+    views = [footage.observe(frame) for frame in frames]
+    rows, columns = len(footage.cameras), len(frames)
+    space = 3 * _TILE
+    figure = Figure(
+        figsize=(_TILE * columns + space + 1, max(_TILE * rows, space) + 0.9),
+        dpi=110,
+        layout="constrained",
+    )
+    demo = footage.demo
+    lines = [footage.description, f"{demo.key}: {footage.outcome}, {len(demo)} frames"]
+    figure.suptitle("\n".join(filter(None, lines)), fontsize=11)
+    halves: Any = figure.subfigures(1, 2, width_ratios=(_TILE * columns, space))
+    left, right = halves
+    axes = left.subplots(rows, columns, squeeze=False)
+    for row, camera in enumerate(footage.cameras):
+        for column, (frame, seen) in enumerate(zip(frames, views, strict=True)):
+            panel = axes[row, column]
+            panel.imshow(seen[f"{camera}_rgb"])
+            panel.set(xticks=[], yticks=[])
+            if row == 0:
+                panel.set_title(_title(footage, frame), fontsize=9)
+            if column == 0:
+                panel.set_ylabel(camera.replace("_", " "), fontsize=9)
+    _draw_space(right.add_subplot(projection="3d", computed_zorder=False), footage, views[0])
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    write_atomically(path, content.getvalue())
+
+
+def _moments(footage: Footage) -> list[int]:
+    """The start and the keyframes, or some of them where there are many."""
+    frames = sorted({0, *(footage.keyframes or (len(footage.demo) - 1,))})
+    if len(frames) <= MOST:
+        return frames
+    return [frames[i] for i in np.linspace(0, len(frames) - 1, MOST).round().astype(int)]
+
+
+def _title(footage: Footage, frame: int) -> str:
+    seconds = f"{frame / RATE:.1f} s"
+    if frame in footage.keyframes:
+        return f"keyframe {footage.keyframes.index(frame) + 1}, {seconds}"
+    return f"{'start' if frame == 0 else 'end'}, {seconds}"
+
+
+def _draw_space(axes: Any, footage: Footage, seen: Observation) -> None:
+    """The first frame's cloud, the gripper's path, and the keyframes by their numbers."""
+    points, colours = footage.cloud(seen, side=128)
+    axes.scatter(*points.T, c=colours / 255, s=2, linewidths=0, depthshade=False)
+    path = footage.path()
+    axes.plot(*path.T, color="#3c6fe0", lw=1.6, zorder=10)
+    for number, frame in enumerate(footage.keyframes, start=1):
+        axes.scatter(*path[frame], color=_MARK, s=30, depthshade=False, zorder=11)
+        axes.text(*path[frame], f" {number}", color=_MARK, weight="bold", fontsize=11, zorder=12)
+    axes.set_xlabel("x [m]", fontsize=8)
+    axes.set_ylabel("y [m]", fontsize=8)
+    axes.set_zlabel("z [m]", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.set_aspect("equal")
+    axes.set_box_aspect(axes.get_box_aspect(), zoom=1.05)
+    axes.view_init(elev=28, azim=-50)
