@@ -1,0 +1,305 @@
+"""Soft actor-critic of several tasks, in which any multi-task method sets the gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.type_aliases import RolloutReturn
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+
+from robomtl import methods
+from robomtl.agents.sac import checkpoint
+from robomtl.agents.sac.config import SACConfig
+from robomtl.agents.sac.diagnostics import Diagnostics
+from robomtl.agents.sac.episodes import TaskEpisodes
+from robomtl.agents.sac.exceptions import EnvironmentLayoutError, SettingError
+from robomtl.agents.sac.objectives import ActorObjective, CriticObjective, UpdateBatch
+from robomtl.agents.sac.overlap import Meanwhile
+from robomtl.agents.sac.policy import MultiTaskPolicy, TaskActor, TaskCritic
+from robomtl.agents.sac.products import fast_products
+from robomtl.agents.sac.replay import TaskReplay
+from robomtl.agents.sac.replay_files import Piece
+from robomtl.methods.priority_replay import PriorityReplay
+from robomtl.methods.weightings.exceptions import NonPositiveLossError
+
+
+class MultiTaskSAC(SAC):
+    """Stable-Baselines3's SAC for T tasks at once: one environment, replay and loss for each.
+
+    One update is SAC's (Haarnoja et al. 2018), with the critics' and the actor's loss of each task
+    handed to a multi-task method, which sets the gradients of what tasks share. Heads, encodings
+    and temperatures are a task's own and get its own gradient. With one task, updates are those
+    of Stable-Baselines3.
+
+    Everything else works as there: `learn`, `predict`, `save`, `load`, callbacks, loggers. `save`
+    writes what acts; `save_checkpoint` writes a run that can be continued to the bit.
+
+    Args:
+        env: A vector of T environments that has `tasks`, the name of each environment's task, and
+            whose observations end with the task's one-hot; or a single environment without one.
+        config: Settings.
+        policy: For loading; there is only one.
+        tensorboard_log: Folder for curves.
+        verbose: 1 prints what is logged.
+        seed: Seed of everything random; none for another one each time.
+        device: Where to compute.
+
+    Attributes:
+        tasks: Names of the tasks.
+        config: Settings.
+        methods: The multi-task methods of "critic" and "actor".
+        episodes: How episodes went lately.
+
+    Raises:
+        EnvironmentLayoutError: The environments do not tell tasks apart.
+        MethodError: There is no such method, or it lacks something.
+        SettingError: A method cannot be used here; the message says why.
+    """
+
+    policy: MultiTaskPolicy
+    actor: Any  # a TaskActor; the others are TaskCritics, which are none of the base class's types
+    critic: Any
+    critic_target: Any
+    replay_buffer: TaskReplay
+    log_ent_coef: Tensor
+    ent_coef_optimizer: torch.optim.Adam
+
+    def __init__(
+        self,
+        env: Any,
+        config: SACConfig | None = None,
+        *,
+        policy: type[MultiTaskPolicy] = MultiTaskPolicy,
+        tensorboard_log: str | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        self.config = config or SACConfig()
+        self.tasks = _tasks(env)
+        count = len(self.tasks)
+        super().__init__(
+            policy,
+            env,
+            learning_rate=self.config.learning_rate,
+            buffer_size=self.config.buffer_size * count,
+            # Until this many steps were made, actions are random; learning starts one step later.
+            learning_starts=self.config.warm_up * count,
+            batch_size=self.config.batch_size * count,
+            tau=self.config.tau,
+            gamma=self.config.gamma,
+            # None after the step, where they are made during it.
+            gradient_steps=0 if self.config.overlap else self.config.updates_per_step,
+            replay_buffer_class=TaskReplay,
+            replay_buffer_kwargs={"tasks": self.tasks, "seed": seed},
+            policy_kwargs={
+                "tasks": count,
+                "network": self.config.network,
+                "width": self.config.width,
+                "depth": self.config.depth,
+                "layer_norm": self.config.layer_norm,
+                "optimizer_kwargs": {"eps": self.config.adam_eps, "fused": True},
+            },
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            _init_setup_model=_init_setup_model,
+        )
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        config = self.config
+        count = len(self.tasks) if config.temperature == "per_task" else 1
+        self.log_ent_coef = torch.zeros(count, device=self.device, requires_grad=True)
+        self.ent_coef_optimizer = torch.optim.Adam([self.log_ent_coef], lr=config.learning_rate)
+        self._acting = ActorObjective(self.actor, self.critic, self.tasks)
+        self.objectives: dict[str, CriticObjective | ActorObjective] = {
+            "critic": CriticObjective(self.critic, self.tasks),
+            "actor": self._acting,
+        }
+        names = {
+            "critic": config.critic_method or config.method,
+            "actor": config.actor_method or config.method,
+        }
+        self.methods = {part: self._method(part, name) for part, name in names.items()}
+        self.episodes = TaskEpisodes(self.tasks, self._stats_window_size)
+        self.diagnostics = Diagnostics(self.objectives)
+        self._saved: tuple[Path, list[Piece]] | None = None
+
+    def _method(self, part: str, name: str) -> methods.Method:
+        """Return the method of that name for critics or actor.
+
+        Raises:
+            SettingError: It cannot be used here.
+        """
+        optimiser = {"critic": self.critic, "actor": self.actor}[part].optimizer
+        found = methods.make(name, self.tasks, optimiser=optimiser, seed=self.seed or 0)
+        reason = None
+        if isinstance(found, PriorityReplay):
+            reason = "it draws from a data set that does not grow, and a replay does"
+        elif getattr(found, "at_representation", False):
+            reason = (
+                "it compares tasks by the gradients of one representation of the same samples, "
+                "and here each task has samples of its own"
+            )
+        elif getattr(found, "aggregator", None) and not self.objectives[part].shared_parameters():
+            reason = f"tasks share no parameter of the network {self.config.network!r}"
+        if reason:
+            raise SettingError(f"The method {name!r} cannot train the {part}: {reason}.")
+        return found
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
+        if self._vec_normalize_env is not None:
+            raise SettingError(
+                "VecNormalize is not supported: its statistics would mix the tasks'. Normalise "
+                "inside each environment."
+            )
+        found = super()._setup_learn(*args, **kwargs)
+        self.replay_buffer.layout.check(np.asarray(self._last_obs))
+        return found
+
+    def collect_rollouts(self, env: VecEnv, *args: Any, **kwargs: Any) -> RolloutReturn:
+        """Take a step in every environment; with `overlap`, learn while they do."""
+        if self.config.overlap:
+            env = Meanwhile(env, self._train_during_a_step)
+        return super().collect_rollouts(env, *args, **kwargs)
+
+    def _train_during_a_step(self) -> None:
+        # The step counts already, as it does for the updates that follow one.
+        if self.num_timesteps + self.n_envs > self.learning_starts:
+            self.train(self.config.updates_per_step, self.batch_size)
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Do some updates.
+
+        Raises:
+            NonFiniteLossError: A loss is NaN or infinite; the message names the tasks.
+            NonFiniteGradientError: A gradient is.
+        """
+        self.policy.set_training_mode(True)
+        optimisers = [self.actor.optimizer, self.critic.optimizer, self.ent_coef_optimizer]
+        self._update_learning_rate(optimisers)
+        with fast_products(self.device):
+            for _ in range(gradient_steps):
+                self._update(batch_size)
+        self._n_updates += gradient_steps
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def _update(self, batch_size: int) -> None:
+        """Move critics, actor, temperatures and targets by one step."""
+        batch = self._batch(batch_size)
+        self._step("critic", self.critic, batch)
+        self._acting.watch(batch)
+        self._step("actor", self.actor, batch)
+        self._step_temperatures(self._acting.take_log_density())
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.critic_target.parameters()), list(self.critic.parameters()), self.tau
+            )
+
+    @torch.no_grad()
+    def _batch(self, batch_size: int) -> UpdateBatch:
+        """Draw transitions, and say what they should be worth.
+
+        y = r + gamma (1 - d) (min_j Q'_j(s', a') - alpha log pi(a' | s')), with a' of the actor.
+        """
+        sampled = self.replay_buffer.sample(batch_size)
+        temperatures = self.log_ent_coef.detach().exp().expand(len(self.tasks))
+        # In the order in which Stable-Baselines3 draws them.
+        noise, noise_after = torch.randn_like(sampled.actions), torch.randn_like(sampled.actions)
+        everyone = range(len(self.tasks))
+        after = sampled.next_observations
+        actions, log_density = self.actor.sample(after, everyone, noise_after)
+        value = torch.minimum(*self.critic_target.values(after, actions, everyone))
+        each = len(after) // len(self.tasks)
+        value = value - temperatures.repeat_interleave(each) * log_density
+        continues = 1 - sampled.dones[:, 0]
+        return UpdateBatch(
+            states=sampled.observations,
+            actions=sampled.actions,
+            targets=sampled.rewards[:, 0] + continues * self.gamma * value,
+            noise=noise,
+            temperatures=temperatures,
+        )
+
+    def _step(self, part: str, module: TaskActor | TaskCritic, batch: UpdateBatch) -> None:
+        method = self.methods[part]
+        # Other samples, for methods that ask how a step does on them.
+        other = self._batch(len(batch.states)) if method.uses_validation else None
+        try:
+            record = method.backward(self.objectives[part], batch, other)
+        except NonPositiveLossError as error:
+            raise SettingError(
+                f"The {part}'s method: {error} Choose another by `{part}_method`."
+            ) from error
+        if self.config.clip is not None:
+            nn.utils.clip_grad_norm_(module.parameters(), self.config.clip)
+        module.optimizer.step()
+        self.diagnostics.note(part, record, batch)
+
+    def _step_temperatures(self, log_density: Tensor) -> None:
+        """Raise temperatures of tasks whose actions are less random than wanted.
+
+        The loss is -log(alpha) (log pi + H), as in Stable-Baselines3, with the mean over samples.
+        """
+        assert isinstance(self.target_entropy, float)
+        gradient = -(log_density + self.target_entropy)
+        shared = self.config.temperature == "shared"
+        self.log_ent_coef.grad = gradient.mean(0, keepdim=True) if shared else gradient
+        self.ent_coef_optimizer.step()
+
+    def _update_info_buffer(self, infos: Any, dones: Any = None) -> None:
+        super()._update_info_buffer(infos, dones)
+        if dones is not None:
+            self.episodes.note(infos, dones)
+
+    def dump_logs(self) -> None:
+        """Write what is logged: for each task, and on average."""
+        self.diagnostics.log(self.logger, self.episodes, self.log_ent_coef)
+        super().dump_logs()
+
+    def save_checkpoint(self, path: str | Path) -> None:
+        """Write everything that continuing needs to the folder `path`.
+
+        Call it between two `learn`s, or let the callback `Checkpoints` do so. What the environments
+        are doing is written if they have `state_dict`.
+        """
+        folder = Path(path).resolve()
+        before = self._saved[1] if self._saved and self._saved[0] == folder else []
+        self._saved = folder, checkpoint.save(self, folder, before)
+
+    def load_checkpoint(self, path: str | Path) -> None:
+        """Continue from what `save_checkpoint` wrote, with `learn(..., reset_num_timesteps=False)`.
+
+        Environments that have `load_state_dict` get their state; it returns their observations
+        (T, states + T) if they go on within their episodes. Otherwise new episodes begin.
+
+        Raises:
+            FileNotFoundError: There is no checkpoint.
+            CheckpointError: It is damaged, or of a run with other settings.
+        """
+        folder = Path(path).resolve()
+        self._saved = folder, checkpoint.load(self, folder)
+
+    def _excluded_save_params(self) -> list[str]:
+        ours = ["objectives", "_acting", "methods", "diagnostics", "episodes", "_saved"]
+        return [*super()._excluded_save_params(), *ours]
+
+
+def _tasks(env: Any) -> tuple[str, ...]:
+    """Return the names of the tasks of a vector of environments."""
+    count = env.num_envs if isinstance(env, VecEnv) else 1
+    tasks = tuple(getattr(env, "tasks", ("task",) if count == 1 else ()))
+    if len(tasks) != count:
+        raise EnvironmentLayoutError(
+            f"There are {count} environments, which do the tasks {list(tasks)}: there must be one "
+            "environment for each task, and `tasks` must name them."
+        )
+    return tasks

@@ -1,0 +1,80 @@
+"""Settings of multi-task SAC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from robomtl.agents.sac.exceptions import SettingError
+from robomtl.agents.sac.networks import NETWORKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SACConfig:
+    """Settings; the defaults are those of MT10 in the papers, or say so.
+
+    Raises:
+        SettingError: A number or a name that makes no sense.
+    """
+
+    method: str = "equal"
+    """Multi-task method for critics and actor, by a name of `robomtl.methods.names()`."""
+    critic_method: str | None = None
+    """Method for the critics, where it is another."""
+    actor_method: str | None = None
+    """Method for the actor, where it is another."""
+    network: str = "shared"
+    """What actor and critics are made of: one of `NETWORKS`."""
+    width: int = 400
+    """Units of a hidden layer."""
+    depth: int = 3
+    """Hidden layers."""
+    layer_norm: bool = False
+    """Whether hidden layers are normalised before their ReLU."""
+    temperature: Literal["per_task", "shared"] = "per_task"
+    """Whether each task learns its own entropy temperature, or all learn one."""
+    learning_rate: float = 3e-4
+    """Adam's, for actor, critics and temperatures."""
+    adam_eps: float = 1e-8
+    """Adam's epsilon, for actor and critics; Meta-World+ takes 1e-5."""
+    clip: float | None = None
+    """Largest norm of the combined gradient, of actor and of critics; Meta-World+ takes 1."""
+    gamma: float = 0.99
+    """Discount per step."""
+    tau: float = 0.005
+    """How far target networks move to the critics in each update."""
+    batch_size: int = 128
+    """Samples of each task in an update."""
+    buffer_size: int = 100_000
+    """Transitions of each task that are remembered."""
+    warm_up: int = 1500
+    """Steps of each environment with random actions, before anything is learned."""
+    updates_per_step: int = 1
+    """Updates after each step of all environments."""
+    overlap: bool = False
+    """Learn while the environments step, so that an update does without that step."""
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise SettingError(
+                f"Unknown network {self.network!r}. Available networks: {list(NETWORKS)}."
+            )
+        if self.temperature not in ("per_task", "shared"):
+            raise SettingError(
+                f"temperature is {self.temperature!r}; valid: ['per_task', 'shared']."
+            )
+        for name in ("width", "depth", "batch_size", "buffer_size", "updates_per_step"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if self.warm_up < 0:
+            raise SettingError(f"warm_up must not be negative; it is {self.warm_up}.")
+        if self.overlap and not self.warm_up:
+            raise SettingError("overlap needs a warm_up of 1 or more, to learn from something.")
+        for name in ("gamma", "tau"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingError(f"{name} must be from 0 to 1, not {getattr(self, name)}.")
+        for name in ("learning_rate", "adam_eps"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise SettingError(f"{name} must be positive, not {getattr(self, name)}.")
+        if self.clip is not None and not self.clip > 0:
+            raise SettingError(f"clip must be positive, or none; it is {self.clip}.")

@@ -1,0 +1,37 @@
+"""Shared hidden layers, and an output layer for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robomtl.agents.sac.networks.network import Sizes, TaskNetwork, hidden
+
+
+class MultiHead(TaskNetwork):
+    """Shared hidden layers, and an output layer of its own for each task: "MH SAC".
+
+    The task chooses the head, and the shared layers are not told it.
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.trunk = hidden(sizes.inputs, sizes)
+        self.heads = nn.ModuleList(
+            nn.Linear(sizes.width, sizes.outputs) for _ in range(sizes.tasks)
+        )
+
+    def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
+        """Return outputs (B, outputs)."""
+        heads: Any = [self.heads[task] for task in tasks]
+        weights = torch.stack([head.weight for head in heads])
+        biases = torch.stack([head.bias for head in heads])[:, None]
+        groups = self.trunk(rows).unflatten(0, (len(tasks), -1))
+        return torch.baddbmm(biases, groups, weights.transpose(1, 2)).flatten(0, 1)
+
+    def own_parameters(self, task: int) -> list[nn.Parameter]:
+        """Return the task's head."""
+        return list(self.heads[task].parameters())

@@ -1,0 +1,193 @@
+"""Actor and twin critics, as Stable-Baselines3 keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
+from stable_baselines3.common.policies import BaseModel, BasePolicy
+from stable_baselines3.common.preprocessing import get_action_dim
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, SACPolicy
+from torch import Tensor, nn
+
+from robomtl.agents.sac.networks import NETWORKS, Sizes
+from robomtl.agents.sac.observation import Layout
+
+
+class TaskActor(BasePolicy):
+    """Gaussian over actions, squashed by tanh, for a state and its task.
+
+    Args:
+        observation_space: Vectors that end with the task's one-hot.
+        action_space: Bounds of an action.
+        layout: How the two are told apart.
+        network: Name of the network; it gives means and logarithms of standard deviations.
+        sizes: What `Sizes` wants, besides inputs and outputs.
+    """
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        *,
+        layout: Layout,
+        network: str,
+        sizes: dict[str, Any],
+    ) -> None:
+        super().__init__(observation_space, action_space, squash_output=True)
+        self.layout = layout
+        actions = get_action_dim(action_space)
+        self.network = NETWORKS[network](
+            Sizes(inputs=layout.states, outputs=2 * actions, tasks=layout.tasks, **sizes)
+        )
+        self.distribution = SquashedDiagGaussianDistribution(actions)
+
+    def parameters_of(self, states: Tensor, tasks: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the standard deviation before tanh, (B, A) each."""
+        mean, log_std = self.network(states, tasks).chunk(2, 1)
+        return mean, log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
+
+    def sample(self, states: Tensor, tasks: Sequence[int], noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions (B, A) in [-1, 1] and the logarithm of their density (B,).
+
+        Args:
+            states: (B, states).
+            tasks: Task of each of G groups of rows.
+            noise: Standard normal numbers, (B, A).
+        """
+        mean, log_std = self.parameters_of(states, tasks)
+        distribution = self.distribution.proba_distribution(mean, log_std)
+        gaussian = torch.addcmul(mean, log_std.exp(), noise)
+        actions = gaussian.tanh()
+        return actions, distribution.log_prob(actions, gaussian)
+
+    def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
+        """Return actions (B, A) in [-1, 1] for observations with their one-hot."""
+        mean, log_std = self.parameters_of(*self.layout.split(obs))
+        return self.distribution.actions_from_params(mean, log_std, deterministic=deterministic)
+
+    def action_log_prob(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions and their log density for observations with their one-hot."""
+        states, tasks = self.layout.split(obs)
+        shape = (len(states), self.distribution.action_dim)
+        return self.sample(states, tasks, torch.randn(shape, device=states.device))
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        return self(observation, deterministic)
+
+
+class TaskCritic(BaseModel):
+    """Twin networks that value an action in a state of a task.
+
+    Args: as for `TaskActor`.
+    """
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        *,
+        layout: Layout,
+        network: str,
+        sizes: dict[str, Any],
+    ) -> None:
+        super().__init__(observation_space, action_space)
+        self.layout = layout
+        inputs = layout.states + get_action_dim(action_space)
+        described = Sizes(inputs=inputs, outputs=1, tasks=layout.tasks, **sizes)
+        self.twins = nn.ModuleList(NETWORKS[network](described) for _ in range(2))
+
+    def values(
+        self, states: Tensor, actions: Tensor, tasks: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Return what each of the twins says, (B,) each."""
+        inputs = torch.cat((states, actions), 1)
+        first, second = (twin(inputs, tasks)[:, 0] for twin in self.twins)
+        return first, second
+
+    def forward(self, obs: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
+        """Return both values (B, 1) for observations with their one-hot."""
+        states, tasks = self.layout.split(obs)
+        return tuple(value[:, None] for value in self.values(states, actions, tasks))
+
+
+class MultiTaskPolicy(SACPolicy):
+    """SAC's policy with networks that know tasks.
+
+    Args:
+        observation_space: Vectors that end with the task's one-hot.
+        action_space: Bounds of an action.
+        lr_schedule: Learning rate by the share of training that remains.
+        tasks: Number of tasks T.
+        network: One of `NETWORKS`.
+        width: Units of a hidden layer.
+        depth: Hidden layers.
+        layer_norm: Whether they are normalised.
+        use_sde: Must be false: exploration that depends on the state is not supported.
+        optimizer_kwargs: Options of Adam.
+    """
+
+    actor: Any  # a TaskActor; the others are TaskCritics, which are none of the base class's types
+    critic: Any
+    critic_target: Any
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        lr_schedule: Any,
+        *,
+        tasks: int,
+        network: str,
+        width: int,
+        depth: int,
+        layer_norm: bool,
+        use_sde: bool = False,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        assert not use_sde, "state-dependent exploration is not supported"
+        self._described = {
+            "tasks": tasks,
+            "network": network,
+            "width": width,
+            "depth": depth,
+            "layer_norm": layer_norm,
+        }
+        super().__init__(
+            observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs
+        )
+
+    def make_actor(self, features_extractor: Any = None) -> Any:
+        """Return a new actor."""
+        return TaskActor(**self._made_of())
+
+    def make_critic(self, features_extractor: Any = None) -> Any:
+        """Return new twin critics."""
+        return TaskCritic(**self._made_of())
+
+    def _made_of(self) -> dict[str, Any]:
+        sizes: dict[str, Any] = dict(self._described)
+        tasks, network = sizes.pop("tasks"), sizes.pop("network")
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "layout": Layout.of(self.observation_space.shape or (), tasks),
+            "network": network,
+            "sizes": sizes,
+        }
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "lr_schedule": self._dummy_schedule,
+            "optimizer_kwargs": self.optimizer_kwargs,
+            **self._described,
+        }

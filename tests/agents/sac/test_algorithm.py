@@ -1,0 +1,315 @@
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.callbacks import CheckpointCallback
+from stable_baselines3.common.logger import Logger, configure
+from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
+
+from robomtl import methods
+from robomtl.agents.sac import (
+    NETWORKS,
+    EnvironmentLayoutError,
+    MultiTaskSAC,
+    NonFiniteTransitionError,
+    SACConfig,
+    SettingError,
+)
+from robomtl.agents.sac.objectives import UpdateBatch
+from robomtl.methods import MethodError, NonFiniteLossError
+from tests.agents.sac.worlds import Points
+
+_SMALL = {"width": 16, "depth": 2, "batch_size": 8, "warm_up": 12, "buffer_size": 200}
+
+
+def make(world=None, **changes):
+    config = SACConfig(**{**_SMALL, **changes})
+    return MultiTaskSAC(world or Points(), config, seed=0, device="cpu")
+
+
+def ready(**changes):
+    """A model that has seen something, and a batch."""
+    model = make(warm_up=1000, **changes).learn(3 * 30)
+    model.set_logger(Logger(None, []))
+    return model, model._batch(model.batch_size)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_learns(network):
+    model = make(network=network, layer_norm=True)
+    before = {name: value.clone() for name, value in model.policy.state_dict().items()}
+    model.learn(3 * 20)
+    moved = {
+        name.split(".")[0]
+        for name, value in model.policy.state_dict().items()
+        if not value.equal(before[name])
+    }
+    assert moved == {"actor", "critic", "critic_target"}
+    assert all(value.isfinite().all() for value in model.policy.state_dict().values())
+
+
+_LACKING = ("fixed", "gcs", "ol_aux", "ial", "saal_e", "saal_w", "saal_ew")
+_UNSUITABLE = ("mgda_ub", "aligned_mtl_ub", "priority_replay")
+
+
+@pytest.mark.parametrize("name", sorted({*methods.names()} - {*_LACKING, *_UNSUITABLE}))
+def test_every_method_trains_critics(name):
+    model = make(method=name, actor_method="equal", network="multi_head").learn(3 * 18)
+    assert model._n_updates == 6
+
+
+@pytest.mark.parametrize("name", _UNSUITABLE)
+def test_methods_that_cannot_train_critics_say_so(name):
+    with pytest.raises(SettingError, match=f"'{name}' cannot train the critic: "):
+        make(method=name)
+
+
+@pytest.mark.parametrize("name", _LACKING)
+def test_methods_that_lack_something_say_what(name):
+    with pytest.raises(MethodError, match=r"primary|weights|SAAL"):
+        make(method=name)
+
+
+def test_methods_that_need_positive_losses_do_not_suit_the_actor_and_say_so():
+    model = make(actor_method="famo")
+    with pytest.raises(SettingError, match=r"actor's method.*`actor_method`"):
+        model.learn(3 * 18)
+
+
+def test_aggregators_need_something_shared():
+    with pytest.raises(SettingError, match="share no parameter"):
+        make(network="separate", method="pcgrad")
+
+
+@pytest.mark.parametrize("part", ["critic", "actor"])
+def test_losses_are_those_of_each_task_alone(part):
+    model, batch = ready(network="multi_head")
+    objective = model.objectives[part]
+    together = objective.losses(batch, model.tasks)
+    for task, loss in zip(model.tasks, together, strict=True):
+        torch.testing.assert_close(objective.losses(batch, [task])[0], loss)
+    backwards = objective.losses(batch, model.tasks[::-1])
+    torch.testing.assert_close(torch.stack(backwards), torch.stack(together).flip(0))
+
+
+def test_the_actors_loss_leaves_the_critics_alone():
+    model, batch = ready()
+    loss = torch.stack(model.objectives["actor"].losses(batch, model.tasks)).sum()
+    critics = list(model.critic.parameters())
+    assert all(p.requires_grad for p in critics)
+    found = torch.autograd.grad(loss, critics, allow_unused=True)
+    assert all(gradient is None for gradient in found)
+
+
+def test_targets_are_the_bellman_backup_of_the_lower_critic():
+    model, _ = ready(network="one_hot")
+    with torch.no_grad():
+        model.log_ent_coef.copy_(torch.tensor([-1.0, 0.0, 1.0]))
+    generator = np.random.default_rng(5)
+    model.replay_buffer.generator = generator
+    torch.manual_seed(2)
+    batch = model._batch(24)
+    model.replay_buffer.generator = np.random.default_rng(5)
+    torch.manual_seed(2)
+    drawn = model.replay_buffer.sample(24)
+    noise = torch.randn(24, 2), torch.randn(24, 2)
+    assert batch.noise.equal(noise[0])
+    for row in range(24):
+        task = row // 8
+        with torch.no_grad():
+            after = drawn.next_observations[row : row + 1]
+            action, density = model.actor.sample(after, [task], noise[1][row : row + 1])
+            value = min(q.item() for q in model.critic_target.values(after, action, [task]))
+        value -= np.exp([-1.0, 0.0, 1.0][task]) * density.item()
+        wanted = drawn.rewards[row].item() + 0.99 * (1 - drawn.dones[row].item()) * value
+        assert batch.targets[row].item() == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("part", ["critic", "actor"])
+@pytest.mark.parametrize("network", ["multi_head", "encoded", "soft_modular", "care"])
+def test_the_method_rules_what_is_shared_and_nothing_else(part, network):
+    """Aligned-MTL, against gradients taken one task at a time."""
+    model, batch = ready(network=network, method="aligned_mtl")
+    objective = model.objectives[part]
+    shared = objective.shared_parameters()
+    rows, own = [], {}
+    for task in model.tasks:
+        (loss,) = objective.losses(batch, [task])
+        mine = objective.task_parameters(task)
+        found = torch.autograd.grad(loss, [*shared, *mine])
+        rows.append(torch.cat([g.flatten() for g in found[: len(shared)]]))
+        own[task] = found[len(shared) :]
+    matrix = torch.stack(rows).double()
+    record = model.methods[part].backward(objective, batch)
+    alpha = methods.aggregate("aligned_mtl", matrix @ matrix.T)
+    wanted = alpha @ matrix
+    ours = torch.cat([p.grad.flatten() for p in shared]).double()
+    assert (ours - wanted).norm() < 1e-3 * wanted.norm()
+    for task in model.tasks:
+        for parameter, gradient in zip(objective.task_parameters(task), own[task], strict=True):
+            torch.testing.assert_close(
+                parameter.grad, record.weights[task] * gradient, atol=1e-6, rtol=1e-3
+            )
+
+
+def test_clipping_comes_after_combination():
+    model, _ = ready(clip=1e-3, method="mgda")
+    model.train(1, model.batch_size)
+    for module in (model.actor, model.critic):
+        norm = torch.cat([p.grad.flatten() for p in module.parameters()]).norm()
+        assert norm <= 1.001e-3
+
+
+def test_each_task_has_its_temperature_or_all_have_one():
+    model, _ = ready()
+    density = torch.tensor([-5.0, 2.0, 7.0])  # the entropy that is wanted is -2
+    model._step_temperatures(density)
+    assert (model.log_ent_coef.sign().tolist()) == [-1.0, 0.0, 1.0]
+    model, _ = ready(temperature="shared")
+    model._step_temperatures(density)
+    assert model.log_ent_coef.shape == (1,)
+    assert model.log_ent_coef.grad.item() == pytest.approx(-(4 / 3 - 2))
+
+
+def test_targets_follow_the_critics_slowly():
+    model, _ = ready(tau=0.25)
+    before = [p.clone() for p in model.critic_target.parameters()]
+    model.train(1, model.batch_size)
+    pairs = zip(before, model.critic.parameters(), model.critic_target.parameters(), strict=True)
+    for old, critic, target in pairs:
+        torch.testing.assert_close(target, 0.75 * old + 0.25 * critic)
+        assert not target.requires_grad or target.grad is None
+
+
+def test_the_same_seed_learns_the_same():
+    weights = [make().learn(3 * 25).policy.state_dict() for _ in range(2)]
+    assert all(value.equal(weights[1][name]) for name, value in weights[0].items())
+
+
+def test_three_points_learn_to_go_three_ways():
+    world = Points(horizon=10)
+    model = make(world, network="one_hot", width=64, batch_size=32, learning_rate=3e-3, gamma=0.9)
+    model.learn(3 * 300)
+    obs = world.reset()
+    returns = np.zeros(3)
+    for _ in range(10):
+        obs, rewards, *_ = world.step(model.predict(obs, deterministic=True)[0])
+        returns += rewards
+    assert (returns > -7).all(), returns  # standing still gives -10, the best is about -3
+
+
+def test_a_saved_model_acts_and_learns_on_as_before(tmp_path):
+    model = make(network="care").learn(3 * 25)
+    model.save(tmp_path / "model")
+    loaded = MultiTaskSAC.load(tmp_path / "model", env=Points(), device="cpu")
+    acting = MultiTaskSAC.load(tmp_path / "model", device="cpu")
+    obs = Points(seed=4).reset()
+    actions = model.predict(obs, deterministic=True)[0]
+    for other in (loaded, acting):
+        np.testing.assert_array_equal(other.predict(obs, deterministic=True)[0], actions)
+        np.testing.assert_array_equal(other.predict(obs[1], deterministic=True)[0].shape, (2,))
+    assert loaded.config == model.config
+    assert loaded.log_ent_coef.equal(model.log_ent_coef)
+    loaded.learn(3 * 15)
+
+
+def test_stable_baselines_callbacks_work(tmp_path):
+    callback = CheckpointCallback(10, tmp_path, save_replay_buffer=True, verbose=0)
+    model = make().learn(3 * 20, callback=callback)
+    names = {path.suffix for path in tmp_path.iterdir()}
+    assert names == {".zip", ".pkl"}
+    other = make()
+    other.load_replay_buffer(next(tmp_path.glob("*_60_steps.pkl")))
+    # Stable-Baselines3 saves before the step is stored.
+    rows = other.replay_buffer.total
+    np.testing.assert_array_equal(
+        other.replay_buffer.rows[:, :rows], model.replay_buffer.rows[:, :rows]
+    )
+
+
+@pytest.mark.parametrize("method", ["equal", "aligned_mtl"])
+def test_logs_tell_tasks_apart(method, tmp_path):
+    model = make(method=method, network="multi_head")
+    model.set_logger(configure(str(tmp_path), ["csv"]))
+    model.learn(3 * 40, log_interval=12)
+    found = dict(zip(*(
+        line.split(",") for line in (tmp_path / "progress.csv").read_text().split()[:2]
+    ), strict=True))  # fmt: skip
+    for task in model.tasks:
+        for what in ("return", "success", "temperature", "critic_loss", "actor_gradient_norm",
+                     "critic_cosine", "actor_coefficient"):  # fmt: skip
+            assert np.isfinite(float(found[f"{task}/{what}"])), what
+    assert float(found["train/critic_condition_number"]) >= 1
+    assert float(found["time/total_timesteps"]) > 0
+
+
+def test_logging_changes_nothing():
+    quiet, chatty = make().learn(3 * 45, log_interval=1000), make().learn(3 * 45, log_interval=1)
+    pairs = zip(quiet.policy.parameters(), chatty.policy.parameters(), strict=True)
+    assert all(a.equal(b) for a, b in pairs)
+
+
+def test_returns_and_success_of_a_task_are_its_own():
+    model = make()
+    ended = {"episode": {"r": 5.0}, "is_success": True}
+    model.episodes.note([{}, ended, {}], [False, True, False])
+    model.episodes.note([{}, {"episode": {"r": 1.0}, "is_success": False}, {}], [False, True, True])
+    assert model.episodes.returns() == {"go1": 3.0}
+    assert model.episodes.success() == {"go1": 0.5}
+
+
+def test_a_monitor_may_wrap_the_environments():
+    assert make(VecMonitor(Points())).learn(3 * 15).tasks == ("go0", "go1", "go2")
+
+
+def test_environments_that_do_not_name_or_show_their_tasks_are_refused():
+    world = Points()
+    world.tasks = ("go0", "go1")
+    with pytest.raises(EnvironmentLayoutError, match="3 environments"):
+        make(world)
+
+    class Blind(Points):
+        def observations(self):
+            return np.concatenate((self.state, np.ones((3, 3))), 1)
+
+    with pytest.raises(EnvironmentLayoutError, match="one-hot"):
+        make(Blind()).learn(3)
+    with pytest.raises(SettingError, match="VecNormalize"):
+        make(VecNormalize(Points())).learn(3 * 15)
+
+
+def test_a_reward_that_is_no_number_stops_the_run_by_name():
+    world = Points()
+    world.poison = {1: float("nan")}
+    with pytest.raises(NonFiniteTransitionError, match=r"step 0 .*go1 \(reward"):
+        make(world).learn(30)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_by_name():
+    model, batch = ready()
+    targets = batch.targets.clone()
+    targets[8] = torch.nan
+    fields = {name: getattr(batch, name) for name in UpdateBatch.__dataclass_fields__}
+    broken = UpdateBatch(**{**fields, "targets": targets})
+    with pytest.raises(NonFiniteLossError, match="go1") as error:
+        model.methods["critic"].backward(model.objectives["critic"], broken)
+    assert set(error.value.losses) == {"go1"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"network": "multi_haed"},
+        {"temperature": "both"},
+        {"width": 0},
+        {"batch_size": 0},
+        {"gamma": 1.5},
+        {"learning_rate": float("nan")},
+        {"clip": 0.0},
+        {"warm_up": -1},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(wrong):
+    with pytest.raises(SettingError, match=next(iter(wrong))) as error:
+        SACConfig(**wrong)
+    if "network" in wrong:
+        assert all(name in str(error.value) for name in NETWORKS)
