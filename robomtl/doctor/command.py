@@ -55,8 +55,7 @@ def doctor(config: DoctorConfig) -> list[Finding]:
         names = ", ".join(finding.name for finding in findings if finding.status == "fault")
         raise ExperimentError(f"robomtl cannot work here because of: {names}; see above")
     console.print(
-        f"Everything that robomtl needs is here; {count['warning']} of the rest is missing or "
-        "scarce."
+        f"Everything that robomtl needs is here. Warnings about optional parts: {count['warning']}."
     )
     return findings
 
