@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("simulator", "dataset", "training_step")
+NAMES = ("simulator", "dataset", "training_step", "sac_update", "metaworld")
 
 
 def main() -> None:

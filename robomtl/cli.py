@@ -25,11 +25,11 @@ COMMANDS = {
         "robomtl collect --tasks reach_target --demos-per-task 20 --out runs/mine/demos",
     ),
     "keyframes": (
-        "Find the keyframes of demonstrations and render them into a dataset.",
+        "Find the keyframes of demonstrations and gather their images in a dataset.",
         "robomtl keyframes --demos runs/mine/demos --out runs/mine/keyframes.zarr",
     ),
     "train": (
-        "Train one policy on all tasks of a dataset.",
+        "Train one policy on all tasks of a dataset, or of a folder of demonstrations.",
         "robomtl train --data runs/mine/keyframes.zarr --out runs/mine/run",
     ),
     "evaluate": (
@@ -39,6 +39,18 @@ COMMANDS = {
     "report": (
         "Write one HTML page about a run: success, curves, demonstrations, rollouts, attention.",
         "robomtl report runs/mine/run",
+    ),
+    "view": (
+        "Look at a demonstration, or at an episode of a policy: in Rerun, as a film, as a picture.",
+        "robomtl view runs/mine/demos --task reach_target --seed 0 --out demo.mp4",
+    ),
+    "demos export": (
+        "Write demonstrations in RLBench's saved format, every frame seen by all cameras.",
+        "robomtl demos export --demos runs/mine/demos --out runs/mine/rlbench",
+    ),
+    "demos check": (
+        "Read all of a folder of demonstrations, and list everything that is wrong with it.",
+        "robomtl demos check runs/mine/rlbench",
     ),
     "methods": (
         "List the multi-task methods that a training can use.",
@@ -60,9 +72,25 @@ COMMANDS = {
         "Estimate which tasks help which, and compare with what training in pairs shows.",
         "robomtl scenes relationships --iterations 300",
     ),
+    "rl train": (
+        "Train multi-task SAC on Meta-World by a named protocol.",
+        "robomtl rl train --protocol lite --method aligned_mtl --seed 0 --out runs/rl/aligned",
+    ),
+    "rl evaluate": (
+        "Measure the success rates of such a training, and film it.",
+        "robomtl rl evaluate runs/rl/aligned --episodes 50 --video",
+    ),
+    "rl compare": (
+        "Compare multi-task methods on Meta-World over several seeds.",
+        "robomtl rl compare --methods equal pcgrad aligned_mtl --seeds 0 1 --steps 300000",
+    ),
     "toy": (
         "Watch multi-task methods on a problem of two losses and two parameters.",
         "robomtl toy --methods equal aligned_mtl --out runs/toy",
+    ),
+    "doctor": (
+        "Check that everything robomtl needs is here, and say which command mends what is not.",
+        "robomtl doctor --json doctor.json",
     ),
     "bench methods": (
         "Measure what a training step costs with each multi-task method.",
@@ -110,15 +138,6 @@ def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
 def _run(name: str, arguments: Sequence[str]) -> None:
     import tyro
 
-    from robomtl.agents import AgentError
-    from robomtl.checkpoint import CheckpointError
-    from robomtl.data.exceptions import DataError
-    from robomtl.envs import EnvError
-    from robomtl.exceptions import ExperimentError
-    from robomtl.methods import MethodError
-
-    ours = (ExperimentError, CheckpointError, AgentError, EnvError, MethodError, DataError, OSError)
-
     summary, example = COMMANDS[name]
     preset = _preset(arguments)
     command, config = _command(name, preset)
@@ -134,17 +153,39 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     except KeyboardInterrupt:
         print(f"interrupted. {CONTINUES}", file=sys.stderr)
         sys.exit(130)
-    except ours as error:
+    except _errors(name) as error:
         if options.traceback:
             raise
         sys.exit(_error(str(error)))
 
 
+def _errors(name: str) -> tuple[type[Exception], ...]:
+    """The errors whose message is all that a person needs."""
+    from robomtl.exceptions import ExperimentError
+
+    if name == "doctor":  # the wings' libraries may be what it has found missing
+        return (ExperimentError, OSError)
+    from robomtl.agents import AgentError
+    from robomtl.checkpoint import CheckpointError
+    from robomtl.data.exceptions import DataError
+    from robomtl.envs import EnvError
+    from robomtl.methods import MethodError
+
+    return (ExperimentError, CheckpointError, AgentError, EnvError, MethodError, DataError, OSError)
+
+
 def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
     """The function behind a command, and the config it has by default."""
     # Imported here so that `robomtl --help`, and every worker process, start at once.
+    if name == "doctor":  # alone, because it must start where the others' imports fail
+        from robomtl.doctor import DoctorConfig, doctor
+
+        return doctor, DoctorConfig()
+    if name.startswith("rl "):  # Stable-Baselines3 takes a while to import
+        return _rl_command(name)
     from robomtl.bench import BenchMethodsConfig, bench_methods
     from robomtl.collection import collect
+    from robomtl.demos import DemosCheckConfig, DemosExportConfig, check_demos, export_demos
     from robomtl.evaluation import evaluate
     from robomtl.keyframing import keyframes
     from robomtl.methodlist import MethodsConfig, show_methods
@@ -159,6 +200,7 @@ def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
     from robomtl.tasklist import TasksConfig, show_tasks
     from robomtl.toy import ToyConfig, toy
     from robomtl.train_command import train_command
+    from robomtl.view import ViewConfig, view
 
     job = PRESETS[preset]
     commands: dict[str, tuple[Callable[[Any], Any], Any]] = {
@@ -169,6 +211,9 @@ def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
         "train": (train_command, job.train()),
         "evaluate": (evaluate, job.evaluate()),
         "report": (report, job.report()),
+        "view": (view, ViewConfig(job.collect().out)),
+        "demos export": (export_demos, DemosExportConfig()),
+        "demos check": (check_demos, DemosCheckConfig(job.collect().out)),
         "methods": (show_methods, MethodsConfig()),
         "scenes collect": (collect_scenes, SceneCollectConfig()),
         "scenes train": (
@@ -179,6 +224,20 @@ def _command(name: str, preset: Preset) -> tuple[Callable[[Any], Any], Any]:
         "scenes relationships": (scene_relationships, SceneRelationshipsConfig()),
         "toy": (toy, ToyConfig()),
         "bench methods": (bench_methods, BenchMethodsConfig()),
+    }
+    return commands[name]
+
+
+def _rl_command(name: str) -> tuple[Callable[[Any], Any], Any]:
+    """The function behind a command of reinforcement learning, and its default config."""
+    from robomtl.rl.comparison import RLCompareConfig, compare_rl
+    from robomtl.rl.evaluation import RLEvaluateConfig, evaluate_rl
+    from robomtl.rl.train_command import RLTrainCommandConfig, train_rl_command
+
+    commands: dict[str, tuple[Callable[[Any], Any], Any]] = {
+        "rl train": (train_rl_command, RLTrainCommandConfig()),
+        "rl evaluate": (evaluate_rl, RLEvaluateConfig()),
+        "rl compare": (compare_rl, RLCompareConfig()),
     }
     return commands[name]
 

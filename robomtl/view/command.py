@@ -47,7 +47,8 @@ def view(config: ViewConfig) -> Path | None:
         import_rerun()  # before minutes of rendering
     with open_footage(config) as footage:
         key = footage.demo.key
-        console.print(f"{key}: {footage.outcome}, {len(footage.demo)} frames", markup=False)
+        outcome = f"{key}: {footage.outcome}, {len(footage.demo)} frames"
+        console.print(outcome, markup=False, soft_wrap=True)
         if config.out is None and has_screen():
             show(footage, config.every)
             return None

@@ -76,3 +76,11 @@ def smoke(robomtl, tmp_path_factory, request):
             output = robomtl.run("quickstart", "--preset", "smoke", "--out", root / "smoke")
             (root / "smoke.txt").write_text(output)
     return root / "smoke"
+
+
+@pytest.fixture(scope="session")
+def goal_cache(tmp_path_factory):
+    """Keeps Meta-World's goals in a folder of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -1,0 +1,128 @@
+"""What a run writes down while it learns: lines of JSON, and curves for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
+
+
+class StepLines:
+    """A file of one JSON object a line, each with the "step" that it was written at.
+
+    Args:
+        path: The file.
+        step: Where the run starts or continues; later lines of an interrupted run go.
+    """
+
+    def __init__(self, path: Path, step: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in read_lines(path) if line["step"] <= step]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self._file = path.open("a")
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Add a line."""
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a file; a killed run may have left half a line, or none."""
+    if not path.exists():
+        return []
+    return [
+        json.loads(line) for line in path.read_text().splitlines(keepends=True) if line[-1:] == "\n"
+    ]
+
+
+class MetricLines(KVWriter):
+    """Writes what a learner logs to lines of JSON.
+
+    "<task>/<what>" becomes {what: {task: value}}, and "train/<what>" {"train": {what: value}}. What
+    Stable-Baselines3 logs about all environments together is left out.
+
+    Args:
+        lines: Where to.
+        tasks: Names of the tasks.
+    """
+
+    def __init__(self, lines: StepLines, tasks: tuple[str, ...]) -> None:
+        self._lines = lines
+        self._tasks = tasks
+
+    def write(
+        self,
+        key_values: dict[str, Any],
+        key_excluded: dict[str, tuple[str, ...]],
+        step: int = 0,
+    ) -> None:
+        """Write one line."""
+        line: dict[str, Any] = defaultdict(dict, step=step)
+        for key, value in key_values.items():
+            group, _, name = key.rpartition("/")
+            number = float(value)
+            kept = number if math.isfinite(number) else None  # JSON knows no infinity
+            if group in self._tasks:
+                line[name][group] = kept
+            elif group == "train":
+                line["train"][name] = kept
+        line["steps_per_second"] = key_values.get("time/fps")
+        self._lines.write(line)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+
+class Board(TensorBoardOutputFormat):
+    """TensorBoard's files of a run that may be continued.
+
+    Args:
+        folder: Where to.
+        step: Where the run starts or continues; later points of an interrupted run go.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+        self._is_closed = False
+
+
+class RunLog:
+    """Everything that a run writes down: metrics.jsonl, evaluations.jsonl and tensorboard/.
+
+    Args:
+        out: Folder of the run.
+        step: Where it starts or continues.
+        tasks: Names of the tasks.
+        card: What the run is, for TensorBoard.
+    """
+
+    def __init__(self, out: Path, step: int, tasks: tuple[str, ...], card: str) -> None:
+        self._board = Board(out / "tensorboard", step)
+        self._board.writer.add_text("protocol", card, step)
+        self._evaluations = StepLines(out / "evaluations.jsonl", step)
+        lines = MetricLines(StepLines(out / "metrics.jsonl", step), tasks)
+        self.logger = Logger(str(out), [self._board, lines])
+
+    def evaluated(self, line: Mapping[str, Any]) -> None:
+        """Write the outcome of an evaluation, a line with "step", "mean" and "success" by task."""
+        self._evaluations.write(line)
+        self._board.writer.add_scalar("evaluation/mean", line["mean"], line["step"])
+        for task, rate in line["success"].items():
+            self._board.writer.add_scalar(f"evaluation/{task}", rate, line["step"])
+
+    def close(self) -> None:
+        """Close all files."""
+        self.logger.close()
+        self._evaluations.close()

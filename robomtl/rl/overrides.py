@@ -1,0 +1,81 @@
+"""Changes to a protocol from the command line, which its card then lists."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from robomtl.agents.sac import SACConfig
+from robomtl.rl.protocol import Protocol
+
+_IN_ALL = {"steps": "steps_per_task", "evaluation_interval": "evaluation_interval"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """What is not as the protocol has it; nothing unless given."""
+
+    steps: int | None = None
+    """Environment steps of all tasks together."""
+    evaluation_interval: int | None = None
+    """Environment steps of all tasks together between evaluations."""
+    evaluation_episodes: int | None = None
+    """Episodes of each task in an evaluation."""
+    final_episodes: int | None = None
+    """Episodes of each task in the evaluation at the end."""
+    goals: int | None = None
+    """Goals of each task."""
+    reward: Literal["v1", "v2"] | None = None
+    """Version of Meta-World's rewards."""
+    horizon: int | None = None
+    """Steps of an episode."""
+    network: str | None = None
+    """What actor and critics are made of."""
+    width: int | None = None
+    """Units of a hidden layer."""
+    depth: int | None = None
+    """Hidden layers."""
+    layer_norm: bool | None = None
+    """Whether hidden layers are normalised."""
+    temperature: Literal["per_task", "shared"] | None = None
+    """Whether each task learns its own entropy temperature."""
+    learning_rate: float | None = None
+    """Adam's."""
+    batch_size: int | None = None
+    """Samples of each task in an update."""
+    buffer_size: int | None = None
+    """Transitions of each task that are remembered."""
+    warm_up: int | None = None
+    """Steps of each environment with random actions."""
+    updates_per_step: int | None = None
+    """Updates after each step of all environments."""
+    overlap: bool | None = None
+    """Learn while the environments step; an update does without that step."""
+    clip: float | None = None
+    """Largest norm of the combined gradient."""
+
+    def apply(self, protocol: Protocol, tasks: int) -> Protocol:
+        """Return the protocol with these changes, for that many tasks.
+
+        Raises:
+            ExperimentError: A number makes no sense.
+            SettingError: One of the learner's does not.
+        """
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        learner = {f.name for f in fields(SACConfig)}
+        sac = {name: value for name, value in given.items() if name in learner}
+        # Each environment takes as many steps as every other: a rest is rounded up.
+        shares = {_IN_ALL[n]: -(-v // tasks) for n, v in given.items() if n in _IN_ALL}
+        rest = {n: v for n, v in given.items() if n not in learner and n not in _IN_ALL}
+        return replace(protocol, sac=replace(protocol.sac, **sac), **shares, **rest)
+
+
+def changes(protocol: Protocol, published: Protocol) -> dict[str, list[Any]]:
+    """Return what differs between two protocols: name to what it was and what it is."""
+    ours, theirs = _flat(protocol), _flat(published)
+    return {name: [theirs[name], ours[name]] for name in ours if ours[name] != theirs[name]}
+
+
+def _flat(protocol: Protocol) -> dict[str, Any]:
+    plain = asdict(protocol)
+    return {**plain.pop("sac"), **plain}

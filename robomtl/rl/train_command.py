@@ -1,0 +1,31 @@
+"""`robomtl rl train`: a training and the folder it goes to."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+from robomtl.progress import console
+from robomtl.rl.card import card_table, protocol_card
+from robomtl.rl.tables import result_table, show
+from robomtl.rl.training import RLTrainConfig, train_rl
+
+
+@dataclass(frozen=True)
+class RLTrainCommandConfig:
+    """What to learn, and where to keep it."""
+
+    out: Path = Path("runs/rl/run")
+    """Folder of the run; the same folder again continues an interrupted training."""
+    training: Annotated[RLTrainConfig, arg(name="")] = field(default_factory=RLTrainConfig)
+
+
+def train_rl_command(config: RLTrainCommandConfig) -> dict[str, Any]:
+    """Trains, or continues, prints the success rates and returns the result; see `train_rl`."""
+    training = config.training
+    card = protocol_card(training.protocol, training.overrides, training.tasks)
+    console.print(card_table(card))
+    result = train_rl(training, config.out)
+    show(result_table(result), result["card"])
+    return result

@@ -1,0 +1,253 @@
+"""Multi-task SAC trained by a protocol, resumable with its replay."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from tyro.conf import arg
+
+from robomtl.agents.sac import MultiTaskSAC
+from robomtl.allocator import keep_freed_memory
+from robomtl.checkpoint import check_settings
+from robomtl.confidence import wilson_interval
+from robomtl.data.atomic import write_atomically
+from robomtl.data.locking import FolderLock
+from robomtl.devices import Device, resolve_device
+from robomtl.exceptions import ExperimentError
+from robomtl.progress import Advance, progress_bar
+from robomtl.rl.card import card_line, card_protocol, protocol_card
+from robomtl.rl.environment import Transport, evaluation_env, training_env
+from robomtl.rl.log import RunLog, read_lines
+from robomtl.rl.overrides import Overrides
+from robomtl.rl.policy import save_policy
+from robomtl.rl.rollouts import successes
+from robomtl.versions import versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class RLTrainConfig:
+    """What to learn, and how."""
+
+    protocol: str = "lite"
+    """What is trained on and how it is measured: "paper", "metaworld+" or "lite"."""
+    method: str = "equal"
+    """Multi-task method of critics and actor; see `robomtl methods`."""
+    seed: int = 0
+    """Seed of goals, initialisation and exploration."""
+    tasks: tuple[str, ...] = ()
+    """Some of the benchmark's tasks, or one of them alone; all when none is named."""
+    overrides: Annotated[Overrides, arg(name="")] = field(default_factory=Overrides)
+    checkpoint_interval: int = 50_000
+    """Environment steps of all tasks together between checkpoints; rounded up to whole episodes."""
+    device: Device = "cpu"
+    """Where networks learn."""
+    workers: int = 1
+    """Processes that step the simulators; results do not depend on their number."""
+    transport: Transport = "processes"
+    """Whether these are processes of this machine, or Ray's actors on this or other machines."""
+
+
+# What may differ between a run and its resumption without changing its results.
+_FREE = ("versions", "differs", "summary", "modified")
+
+
+def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
+    """Train, or continue a run that was interrupted, and return its result.
+
+    `out` gets config.json, metrics.jsonl, evaluations.jsonl, tensorboard/, checkpoint/ with the
+    replay, policy.pt and, at the end, result.json. Checkpoints are made where episodes begin, so
+    that a run which continues from one ends with the same bits as one that was never interrupted,
+    on the same machine and number of threads. One that is finished is not trained again.
+
+    Returns:
+        "card", "method", "seed"; "final" and "max_over_time" with "mean" and "success" by task;
+        and what it took.
+
+    Raises:
+        ExperimentError: Unknown protocol, a number makes no sense, or no such device.
+        UnknownNameError: The benchmark has no such task.
+        UnknownMethodError: There is no such method.
+        CheckpointError: The folder's run has other settings, or its checkpoint is damaged.
+        DatasetInUseError: Another process is training into this folder.
+        MissingSimulatorError: Ray is asked for and not installed.
+        SimulatorError: A simulator returned what is not finite; the last checkpoint is kept.
+    """
+    keep_freed_memory()
+    card = protocol_card(config.protocol, config.overrides, config.tasks)
+    settings = settings_of(card, {"method": config.method, "seed": config.seed})
+    if (out / "config.json").exists():
+        check_settings(out, json.loads((out / "config.json").read_text()), settings, _FREE)
+    if (out / "result.json").exists():
+        finished: dict[str, Any] = json.loads((out / "result.json").read_text())
+        return finished
+    with _Run(config, card, out) as run:
+        _write(out / "config.json", settings)
+        return run.train()
+
+
+class _Run:
+    """Everything that changes while learning."""
+
+    def __init__(self, config: RLTrainConfig, card: Mapping[str, Any], out: Path) -> None:
+        if config.checkpoint_interval < 1:
+            raise ExperimentError(
+                f"checkpoint_interval must be at least 1, not {config.checkpoint_interval}"
+            )
+        self.config, self.card, self.out = config, card, out
+        self.origin = {"method": config.method, "seed": config.seed}
+        self.tasks = tuple(card["tasks"])
+        count = len(self.tasks)
+        self.protocol = card_protocol(card)
+        horizon = self.protocol.horizon
+        self.checkpoint_interval = -(-config.checkpoint_interval // (count * horizon)) * horizon
+        where = (self.protocol, self.tasks, config.seed, config.workers, config.transport)
+        env = training_env(*where)
+        self.agent = MultiTaskSAC(
+            env,
+            replace(self.protocol.sac, method=config.method),
+            seed=config.seed,
+            device=resolve_device(config.device),
+        )
+        self.judge = evaluation_env(*where)
+        self.agent.action_space.seed(config.seed)
+        out.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(out)
+        self.checkpoint = out / "checkpoint"
+        if (self.checkpoint / "state.pt").exists():
+            self.agent.load_checkpoint(self.checkpoint)
+        self.log = RunLog(out, self.agent.num_timesteps, self.tasks, card_line(card))
+        self.agent.set_logger(self.log.logger)
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.log.close()
+        self.judge.close()
+        assert self.agent.env is not None
+        self.agent.env.close()
+        self._lock.release()
+
+    @property
+    def steps(self) -> int:
+        """Steps that each environment has taken."""
+        return self.agent.num_timesteps // len(self.tasks)
+
+    def train(self) -> dict[str, Any]:
+        """Learn what is left, and measure."""
+        total = self.protocol.steps_per_task
+        started, before = time.monotonic(), self.steps
+        with progress_bar(self.out.name, total, before) as advance:
+            progress = _Progress(advance, self._latest())
+            while self.steps < total:
+                steps = min(self._until_due(), total - self.steps)
+                self.agent.learn(
+                    steps * len(self.tasks),
+                    callback=progress,
+                    log_interval=len(self.tasks),  # episodes: once for each task
+                    reset_num_timesteps=False,
+                )
+                if self.steps % self.protocol.interval == 0 or self.steps == total:
+                    progress.success = self._evaluate()
+                if self.steps % self.checkpoint_interval == 0 or self.steps == total:
+                    # Last: what is logged must never be newer than what is resumed from.
+                    self.agent.save_checkpoint(self.checkpoint)
+        save_policy(self.out / "policy.pt", self.agent.actor, self.card, self.origin)
+        seconds = time.monotonic() - started
+        result = self._result() | {
+            "steps_per_second": (self.steps - before) * len(self.tasks) / seconds,
+        }
+        _write(self.out / "result.json", result)
+        return result
+
+    def _until_due(self) -> int:
+        """Steps of each environment until something else than learning is due."""
+        intervals = (self.protocol.interval, self.checkpoint_interval)
+        return min(interval - self.steps % interval for interval in intervals)
+
+    def _evaluate(self) -> float:
+        line = self._measure(self.protocol.evaluation_episodes)
+        self.log.evaluated({"step": self.agent.num_timesteps, **line})
+        mean: float = line["mean"]
+        return mean
+
+    def _measure(self, episodes: int) -> dict[str, Any]:
+        won = successes(self.judge, self._act, episodes)  # type: ignore[arg-type]
+        return success_rates(won, episodes)
+
+    def _act(self, observations: np.ndarray) -> np.ndarray:
+        return self.agent.predict(observations, deterministic=True)[0]
+
+    def _latest(self) -> float | None:
+        lines = read_lines(self.out / "evaluations.jsonl")
+        return lines[-1]["mean"] if lines else None
+
+    def _result(self) -> dict[str, Any]:
+        lines = read_lines(self.out / "evaluations.jsonl")
+        best = max(lines, key=lambda line: line["mean"])
+        return {
+            "card": dict(self.card),
+            **self.origin,
+            "final": self._measure(self.protocol.final_episodes),
+            "max_over_time": best,
+            "steps": self.agent.num_timesteps,
+            "updates": self.agent._n_updates,
+            "versions": _versions(),
+        }
+
+
+class _Progress(BaseCallback):
+    """Moves the progress bar on, with the speed and the latest success rate."""
+
+    def __init__(self, advance: Advance, success: float | None) -> None:
+        super().__init__()
+        self.success = success
+        self._advance = advance
+        self._started = time.monotonic()
+        self._steps = 0
+
+    def _on_step(self) -> bool:
+        self._steps += self.training_env.num_envs
+        speed = self._steps / (time.monotonic() - self._started)
+        success = "" if self.success is None else f", success {self.success:.2f}"
+        self._advance(f"{speed:.0f} steps/s{success}")
+        return True
+
+
+def success_rates(won: Mapping[str, int], episodes: int) -> dict[str, Any]:
+    """Return rates from counts: "mean", "success" and "confidence" by task, and "episodes"."""
+    rates = {task: count / episodes for task, count in won.items()}
+    return {
+        "mean": sum(rates.values()) / len(rates),
+        "success": rates,
+        "confidence": {task: [*wilson_interval(count, episodes)] for task, count in won.items()},
+        "episodes": episodes,
+    }
+
+
+def settings_of(card: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run's config.json holds: its method and seed, and its card with all settings.
+
+    Args:
+        card: The protocol card.
+        origin: "method" and "seed".
+    """
+    plain = {name: value for name, value in card.items() if name != "sac"}
+    return {**origin, **plain, **card["sac"], "versions": _versions()}
+
+
+def _versions() -> dict[str, str]:
+    found = versions()
+    return found | {name: metadata.version(name) for name in ("metaworld", "stable-baselines3")}
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,0 +1,186 @@
+"""`robomtl rl train` as a user runs it."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from robomtl.agents.sac import SettingError
+from robomtl.checkpoint import CheckpointError
+from robomtl.data.exceptions import DatasetInUseError
+from robomtl.data.locking import FolderLock
+from robomtl.envs import SimulatorError
+from robomtl.envs.metaworld.fast_steps import FastSteps
+from robomtl.exceptions import ExperimentError
+from robomtl.methods import MethodError
+from robomtl.rl import training
+from robomtl.rl.log import read_lines
+from robomtl.rl.training import train_rl
+from tests.robomtl.rl_settings import OPTIONS, OVERRIDES, TASKS, TINY
+
+PCGRAD = replace(TINY, method="pcgrad")
+TIMES = ("steps_per_second", "versions")
+
+
+class PowerCut(Exception):
+    pass
+
+
+pytestmark = pytest.mark.usefixtures("goal_cache")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, goal_cache):
+    """A finished run."""
+    out = tmp_path_factory.mktemp("run")
+    train_rl(PCGRAD, out)
+    return out
+
+
+def without_times(line):
+    return {name: value for name, value in line.items() if name not in TIMES}
+
+
+def learned(out):
+    """Everything that a run ends with, apart from how long it took."""
+    networks = torch.load(out / "policy.pt", weights_only=True)["actor"]
+    return (
+        {name: value.tolist() for name, value in networks.items()},
+        [without_times(line) for line in read_lines(out / "metrics.jsonl")],
+        read_lines(out / "evaluations.jsonl"),
+        without_times(json.loads((out / "result.json").read_text())),
+    )
+
+
+@pytest.mark.parametrize(("protocol", "method"), [("lite", "aligned_mtl"), ("paper", "equal")])
+def test_an_interrupted_run_ends_with_the_bits_of_one_that_was_not(
+    protocol, method, monkeypatch, tmp_path
+):
+    config = replace(TINY, protocol=protocol, method=method, seed=3)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train_rl(config, whole)
+    original = training._Progress._on_step
+
+    def on_step(self):
+        if self.model.num_timesteps > 47 * len(TASKS):
+            raise PowerCut
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Progress, "_on_step", on_step)
+        with pytest.raises(PowerCut):
+            train_rl(config, cut)
+    assert not (cut / "result.json").exists()
+    train_rl(config, cut)
+    assert learned(cut) == learned(whole)
+
+
+@pytest.mark.slow
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    train_rl(TINY, one)
+    train_rl(replace(TINY, workers=2), two)
+    assert learned(one) == learned(two)
+
+
+def test_the_result_says_by_what_protocol_and_what_is_modified(printed, run):
+    shown = printed("rl", "train", "--method", "pcgrad", *OPTIONS, "--out", run)
+    assert "lite (modified)" in shown
+    assert shown.count("width 8 (was 256)") == 2
+    result = json.loads((run / "result.json").read_text())
+    card = result["card"]
+    assert card["protocol"] == "lite"
+    assert card["modified"]["width"] == [256, 8]
+    assert card["modified"]["steps_per_task"] == [100_000, 80]
+    assert card["modified"]["tasks"] == [10, list(TASKS)]
+    assert card["steps"] == result["steps"] == 160
+    assert set(result["final"]["success"]) == set(TASKS)
+    assert result["max_over_time"]["step"] in (40, 80, 120, 160)
+
+
+def test_evaluations_and_gradient_conflict_are_written_over_time(run):
+    evaluations = read_lines(run / "evaluations.jsonl")
+    assert [line["step"] for line in evaluations] == [40, 80, 120, 160]
+    learning = [line for line in read_lines(run / "metrics.jsonl") if line["step"] > 40]
+    assert len(learning) >= 3
+    for line in learning:
+        assert set(line["success"]) == set(TASKS)
+        for part in ("critic", "actor"):
+            condition = line["train"][f"{part}_condition_number"]
+            assert condition is None or condition >= 1
+            assert -1 <= line["train"][f"{part}_lowest_cosine"] <= 1
+    assert list((run / "tensorboard").iterdir())
+
+
+def test_a_finished_run_is_not_trained_again(run):
+    before = (run / "policy.pt").stat().st_mtime_ns
+    assert train_rl(PCGRAD, run) == json.loads((run / "result.json").read_text())
+    assert (run / "policy.pt").stat().st_mtime_ns == before
+
+
+def test_one_task_alone_is_plain_sac(tmp_path):
+    result = train_rl(replace(TINY, tasks=TASKS[:1]), tmp_path)
+    assert list(result["final"]["success"]) == [TASKS[0]]
+    assert result["steps"] == 160
+    assert "critic_cosine" not in read_lines(tmp_path / "metrics.jsonl")[-1]["train"]
+
+
+def test_a_run_with_other_settings_is_refused(run):
+    for other, what in (
+        (TINY, "method was pcgrad, is equal"),
+        (replace(PCGRAD, protocol="paper"), "protocol was lite, is paper"),
+        (replace(PCGRAD, seed=1), "seed was 0, is 1"),
+        (
+            replace(PCGRAD, overrides=replace(OVERRIDES, network="multi_head")),
+            "network was one_hot",
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=what):
+            train_rl(other, run)
+
+
+def test_two_processes_do_not_train_into_one_folder(tmp_path):
+    lock = FolderLock(tmp_path)
+    with pytest.raises(DatasetInUseError):
+        train_rl(TINY, tmp_path)
+    lock.release()
+
+
+def test_a_reward_that_is_not_a_number_ends_the_run_and_names_the_task(monkeypatch, tmp_path):
+    def evaluate_state(self, observation, action):
+        reward = math.nan if self.curr_path_length == 7 else 0.0
+        return reward, {"success": 0.0}
+
+    monkeypatch.setattr(FastSteps, "evaluate_state", evaluate_state, raising=False)
+    with pytest.raises(SimulatorError, match=r"reach-v3 gave reward nan .* at step 7"):
+        train_rl(TINY, tmp_path)
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_wrong_names_and_numbers_are_answered_with_what_is_valid(tmp_path):
+    for config, error, what in (
+        (replace(TINY, protocol="light"), ExperimentError, "paper, metaworld\\+, lite"),
+        (replace(TINY, tasks=("reach",)), Exception, "unknown task of MT10 'reach'.*reach-v3"),
+        (replace(TINY, method="adam"), MethodError, "adam"),
+        (replace(TINY, method="aligned_mtl_ub"), SettingError, "aligned_mtl_ub"),
+        (replace(TINY, checkpoint_interval=0), ExperimentError, "checkpoint_interval"),
+        (replace(TINY, overrides=replace(OVERRIDES, steps=0)), ExperimentError, "steps_per_task"),
+        (replace(TINY, overrides=replace(OVERRIDES, width=0)), SettingError, "width"),
+    ):
+        with pytest.raises(error, match=what):
+            train_rl(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_with_its_replay_and_counters(robomtl, tmp_path):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    options = [*OPTIONS, "--method", "aligned_mtl", "--steps", 4000]
+    state = killed / "checkpoint" / "state.pt"
+    robomtl.kill("rl", "train", *options, "--out", killed, when=state.exists)
+    assert not (killed / "result.json").exists()
+    robomtl.run("rl", "train", *options, "--out", killed)
+    robomtl.run("rl", "train", *options, "--out", whole)
+    assert learned(killed) == learned(whole)
