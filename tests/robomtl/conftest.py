@@ -7,6 +7,7 @@ import time
 import pytest
 
 from robomtl.cli import main
+from robomtl.progress import console
 
 
 class CommandLine:
@@ -56,6 +57,7 @@ def refused(capsys, monkeypatch):
 def printed(capsys, monkeypatch):
     """Runs a command in this process, which is quicker, and returns what it prints."""
     monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console, "width", 300)  # it reads COLUMNS once, when it is made
 
     def run(*arguments):
         with contextlib.suppress(SystemExit):  # --help ends so
