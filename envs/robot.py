@@ -19,6 +19,7 @@ class RobotEnv(gym.Env[Observation, NDArray[np.float64]], ABC):
     """One task in one simulator.
 
     Attributes:
+        known_cameras: Names of the cameras that the simulator has.
         redraws: Whether demonstrations hold states that can be drawn later instead of images.
         variation: The variation of the task that the next episode has.
         cameras: Names of the cameras it looks through.
@@ -27,6 +28,7 @@ class RobotEnv(gym.Env[Observation, NDArray[np.float64]], ABC):
         strict: Whether what is wrong with an action is raised instead of ending the episode.
     """
 
+    known_cameras: ClassVar[tuple[str, ...]] = CAMERAS
     redraws: ClassVar[bool]
     variation: int
     cameras: tuple[str, ...]
@@ -50,6 +52,13 @@ class RobotEnv(gym.Env[Observation, NDArray[np.float64]], ABC):
         """How many actions an episode of a task may take unless the user says otherwise."""
 
     @classmethod
+    def check_cameras(cls, cameras: Sequence[str]) -> None:
+        """Raise UnknownNameError unless the simulator has all of these."""
+        for camera in cameras:
+            if camera not in cls.known_cameras:
+                raise UnknownNameError("camera", camera, cls.known_cameras)
+
+    @classmethod
     def versions(cls) -> dict[str, str]:
         """Versions of what the simulator is made of, beyond what robomtl always requires."""
         return {}
@@ -64,13 +73,6 @@ class RobotEnv(gym.Env[Observation, NDArray[np.float64]], ABC):
         Raises:
             DemonstrationError: The expert failed in every attempt.
         """
-
-
-def check_cameras(cameras: Sequence[str]) -> None:
-    """Raise UnknownNameError unless all are names of `robomtl.data.CAMERAS`."""
-    for camera in cameras:
-        if camera not in CAMERAS:
-            raise UnknownNameError("camera", camera, CAMERAS)
 
 
 def check_variation(task: str, variation: int, count: int) -> int:

@@ -14,7 +14,6 @@ from rich.table import Table
 from robomtl import envs
 from robomtl.data import DemoKey, DemoStore
 from robomtl.data.atomic import write_atomically
-from robomtl.data.observation import check_cameras
 from robomtl.environments import kept_environment
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
@@ -96,9 +95,9 @@ def collect(config: CollectConfig) -> list[Collected]:
     Raises:
         JobError: An expert failed; the message names task and seed. What was collected is kept.
         ExperimentError: The folder has demonstrations that were recorded in another way.
-        UnknownCameraError: There is no such camera.
+        UnknownNameError: The simulator has no such task, variation or camera.
     """
-    check_cameras(config.cameras)
+    envs.environment_class(config.simulator).check_cameras(config.cameras)
     keys = planned(config)
     _check_recording(config)
     present = set(DemoStore(config.out).keys())

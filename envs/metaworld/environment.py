@@ -15,7 +15,6 @@ from robomtl.envs.actions import check_action
 from robomtl.envs.exceptions import (
     InvalidActionError,
     ResetNeededError,
-    UnknownNameError,
     UnreachablePoseError,
 )
 from robomtl.envs.robot import RobotEnv, check_variation
@@ -58,6 +57,7 @@ class MetaWorldEnv(RobotEnv):
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "render_fps": 20}  # type: ignore[misc]
+    known_cameras = METAWORLD_CAMERAS
     redraws = False
 
     def __init__(
@@ -69,9 +69,7 @@ class MetaWorldEnv(RobotEnv):
         max_steps: int | None = None,
         strict: bool = False,
     ) -> None:
-        for camera in cameras:
-            if camera not in METAWORLD_CAMERAS:
-                raise UnknownNameError("camera", camera, METAWORLD_CAMERAS)
+        self.check_cameras(cameras)
         self.task = task
         self.variation = check_variation(task, variation, self.variation_count(task))
         self.cameras = tuple(cameras)

@@ -25,7 +25,7 @@ from robomtl.envs.rlbench.observation import convert
 from robomtl.envs.rlbench.randomness import Randomness
 from robomtl.envs.rlbench.simulator import SIMULATOR, Settings
 from robomtl.envs.rlbench.tasks import MAX_STEPS, task_class, variation_count
-from robomtl.envs.robot import RobotEnv, check_cameras, check_variation
+from robomtl.envs.robot import RobotEnv, check_variation
 from robomtl.envs.spaces import ACTION_SPACE, observation_space
 
 _MAX_ATTEMPTS = 10  # RLBench's own number
@@ -77,7 +77,7 @@ class RLBenchEnv(RobotEnv):
         strict: bool = False,
         headless: bool = True,
     ) -> None:
-        check_cameras(cameras)
+        self.check_cameras(cameras)
         self._class = task_class(task)
         self._variations = variation_count(task)
         self.task = task

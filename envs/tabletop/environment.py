@@ -12,7 +12,7 @@ from robomtl.data.demo import Demo
 from robomtl.data.observation import Observation
 from robomtl.envs.actions import check_action
 from robomtl.envs.exceptions import InvalidActionError, UnknownNameError, UnreachablePoseError
-from robomtl.envs.robot import RobotEnv, check_cameras, check_variation
+from robomtl.envs.robot import RobotEnv, check_variation
 from robomtl.envs.spaces import ACTION_SPACE, observation_space
 from robomtl.envs.tabletop.cameras import extrinsics, intrinsics
 from robomtl.envs.tabletop.episode import Episode
@@ -68,7 +68,7 @@ class TabletopEnv(RobotEnv):
         render_mode: str | None = None,
     ) -> None:
         kind = _known(task)
-        check_cameras(cameras)
+        self.check_cameras(cameras)
         if look not in LOOKS:
             raise UnknownNameError("look", look, LOOKS)
         if render_mode not in (None, *self.metadata["render_modes"]):
