@@ -1,0 +1,265 @@
+"""Layers whose weights get a gradient of each task.
+
+Each runs as torch's own does; its backward pass splits what belongs to a shared parameter by task,
+and hands it to the `Taskwise` mode that called it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from robomtl.methods.exceptions import UnsuitableObjectiveError
+
+if TYPE_CHECKING:
+    from robomtl.methods.taskwise import Taskwise
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, root: Tensor, mode: Taskwise, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        x = _cast(x)
+        ctx.save_for_backward(x)
+        ctx.mode, ctx.weight, ctx.bias = mode, weight, bias
+        return F.linear(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        mode, weight = ctx.mode, ctx.weight
+        below = upstream @ weight.to(upstream.dtype) if ctx.needs_input_grad[0] else None
+        d, x = upstream.flatten(0, -2), x.flatten(0, -2)
+        if whole := mode.whole(weight, d, x):
+            block, ds, xs = whole
+            torch.bmm(ds.transpose(1, 2), xs, out=block)
+        else:
+            pairs = zip(mode.split(d), mode.split(x), strict=True)
+            mode.add(weight, [ds.T @ xs for ds, xs in pairs])
+        if ctx.bias is not None:
+            if whole := mode.whole(ctx.bias, d):
+                torch.sum(whole[1], 1, out=whole[0])
+            else:
+                mode.add(ctx.bias, [ds.sum(0) for ds in mode.split(d)])
+        return below, None, None, None, None
+
+
+class _Conv2d(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        root: Tensor,
+        mode: Taskwise,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: tuple[Any, ...],
+    ) -> Tensor:
+        x = _cast(x)
+        ctx.save_for_backward(x)
+        ctx.mode, ctx.weight, ctx.bias, ctx.geometry = mode, weight, bias, geometry
+        return torch.conv2d(x, weight, bias, *geometry)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        mode, bias = ctx.mode, ctx.bias
+        weight = ctx.weight.to(upstream.dtype)
+        stride, padding, dilation, groups = ctx.geometry
+        geometry = (_pair(stride), _pair(padding), _pair(dilation), False, [0, 0], groups)
+        sizes = None if bias is None else [len(bias)]
+
+        def gradients(d: Tensor, x: Tensor, wanted: list[bool]) -> Any:
+            return torch.ops.aten.convolution_backward(d, x, weight, sizes, *geometry, wanted)
+
+        below = None
+        if ctx.needs_input_grad[0]:
+            below = gradients(upstream, x, [True, False, False])[0]
+        wanted = [False, True, bias is not None]
+        pairs = zip(mode.split(upstream), mode.split(x), strict=True)
+        found = [gradients(d, own, wanted) for d, own in pairs]
+        mode.add(ctx.weight, [each[1] for each in found])
+        mode.add(bias, [each[2] for each in found])
+        return below, None, None, None, None, None
+
+
+class _GroupNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        root: Tensor,
+        mode: Taskwise,
+        groups: int,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        eps: float,
+    ) -> Tensor:
+        batch, channels = x.shape[:2]
+        size = x[0, 0].numel()
+        y, mean, rstd = torch.native_group_norm(x, weight, bias, batch, channels, size, groups, eps)
+        ctx.save_for_backward(x, mean, rstd)
+        ctx.mode, ctx.groups, ctx.weight, ctx.bias = mode, groups, weight, bias
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, mean, rstd = ctx.saved_tensors
+        wanted = [True, ctx.weight is not None, ctx.bias is not None]
+        sizes = (x.shape[1], x[0, 0].numel(), ctx.groups)
+        found = [
+            torch.ops.aten.native_group_norm_backward(d, *own, ctx.weight, len(d), *sizes, wanted)
+            for d, *own in zip(*map(ctx.mode.split, (upstream, x, mean, rstd)), strict=True)
+        ]
+        below = torch.cat([each[0] for each in found])
+        ctx.mode.add(ctx.weight, [each[1] for each in found])
+        ctx.mode.add(ctx.bias, [each[2] for each in found])
+        return below, None, None, None, None, None, None
+
+
+class _LayerNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        root: Tensor,
+        mode: Taskwise,
+        shape: list[int],
+        weight: Tensor | None,
+        bias: Tensor | None,
+        eps: float,
+    ) -> Tensor:
+        y, mean, rstd = torch.native_layer_norm(x, shape, weight, bias, eps)
+        ctx.save_for_backward(x, mean, rstd)
+        ctx.mode, ctx.shape, ctx.weight, ctx.bias = mode, shape, weight, bias
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, mean, rstd = ctx.saved_tensors
+        affine = (ctx.weight, ctx.bias)
+        wanted = [True, ctx.weight is not None, ctx.bias is not None]
+        found = [
+            torch.ops.aten.native_layer_norm_backward(d, own, ctx.shape, *at, *affine, wanted)
+            for d, own, *at in zip(*map(ctx.mode.split, (upstream, x, mean, rstd)), strict=True)
+        ]
+        below = torch.cat([each[0] for each in found])
+        ctx.mode.add(ctx.weight, [each[1] for each in found])
+        ctx.mode.add(ctx.bias, [each[2] for each in found])
+        return below, None, None, None, None, None, None
+
+
+class _Embedding(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, index: Tensor, root: Tensor, mode: Taskwise, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.mode, ctx.weight = mode, weight
+        return F.embedding(index, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, ...]:
+        (index,) = ctx.saved_tensors
+        weight = ctx.weight
+        ctx.mode.add(
+            weight,
+            [
+                torch.zeros_like(weight).index_add_(0, own.flatten(), d.flatten(0, -2).to(weight))
+                for own, d in zip(*map(ctx.mode.split, (index, upstream)), strict=True)
+            ],
+        )
+        return None, None, None, None
+
+
+def _linear(mode: Taskwise, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return _Linear.apply(input, mode.root, mode, weight, bias)
+
+
+def _conv2d(
+    mode: Taskwise,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    if isinstance(padding, str):
+        raise UnsuitableObjectiveError(
+            f"A convolution padded by {padding!r} cannot be split by task; give it numbers."
+        )
+    geometry = (stride, padding, dilation, groups)
+    return _Conv2d.apply(input, mode.root, mode, weight, bias, geometry)
+
+
+def _group_norm(
+    mode: Taskwise,
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    return _GroupNorm.apply(input, mode.root, mode, num_groups, weight, bias, eps)
+
+
+def _layer_norm(
+    mode: Taskwise,
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    return _LayerNorm.apply(input, mode.root, mode, list(normalized_shape), weight, bias, eps)
+
+
+def _embedding(
+    mode: Taskwise,
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    if padding_idx is not None or max_norm is not None or scale_grad_by_freq or sparse:
+        raise UnsuitableObjectiveError(
+            "The gradient of an embedding with a padding index, a largest norm, frequency scaling "
+            "or sparse gradients cannot be split by task."
+        )
+    return _Embedding.apply(input, mode.root, mode, weight)
+
+
+LAYERS: dict[Any, Callable[..., Tensor]] = {
+    F.linear: _linear,
+    F.conv2d: _conv2d,
+    F.group_norm: _group_norm,
+    F.layer_norm: _layer_norm,
+    F.embedding: _embedding,
+}
+"""By the function that they stand in for."""
+
+
+def _cast(x: Tensor) -> Tensor:
+    """Return what autocast would make of a layer's input: it is needed again in the backward."""
+    device = x.device.type
+    if x.dtype == torch.float32 and torch.is_autocast_enabled(device):
+        return x.to(torch.get_autocast_dtype(device))
+    return x
+
+
+def _pair(value: int | Sequence[int]) -> list[int]:
+    return [value, value] if isinstance(value, int) else list(value)
