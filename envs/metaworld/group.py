@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,3 +102,23 @@ class Group:
         """Give everything back."""
         for task in self.tasks:
             task.simulator.close()
+
+
+class RemoteGroup(ABC):
+    """Tasks in other processes."""
+
+    def get(self, index: int, name: str) -> Any:
+        """An attribute of a task's `SingleTask`."""
+        return self._ask(index, "get", name)
+
+    def set(self, index: int, name: str, value: Any) -> None:
+        """Set an attribute of a task's `SingleTask`."""
+        self._ask(index, "set", name, value)
+
+    def call(self, index: int, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a method of a task's `SingleTask`."""
+        return self._ask(index, "call", name, args, kwargs)
+
+    @abstractmethod
+    def _ask(self, index: int, order: str, *arguments: Any) -> Any:
+        """Have the `Group` that a task is in carry out an order, and return its answer."""

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomtl.envs.exceptions import MissingSimulatorError, SimulatorError
-from robomtl.envs.metaworld.group import Arrays, Group
+from robomtl.envs.metaworld.group import Arrays, Group, RemoteGroup
 from robomtl.envs.metaworld.single_task import OBSERVATION
 from robomtl.envs.metaworld.workers import Recipe
 
 
-class RayWorkers:
+class RayWorkers(RemoteGroup):
     """Several actors with neighbouring tasks each; used as a `Group` is.
 
     Uses the Ray that this process is connected to. Otherwise connects to the cluster that
@@ -75,18 +75,6 @@ class RayWorkers:
         for worker, answer in self._answers(dict(enumerate(self._steps))).items():
             part = self.arrays.part(self._rows[worker])
             part.observations[:, :OBSERVATION], part.rewards[:], part.success[:] = answer
-
-    def get(self, index: int, name: str) -> Any:
-        """An attribute of a task's `SingleTask`."""
-        return self._ask(index, "get", name)
-
-    def set(self, index: int, name: str, value: Any) -> None:
-        """Set an attribute of a task's `SingleTask`."""
-        self._ask(index, "set", name, value)
-
-    def call(self, index: int, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a method of a task's `SingleTask`."""
-        return self._ask(index, "call", name, args, kwargs)
 
     def close(self) -> None:
         """End the actors; Ray itself goes on."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from robomtl.envs.exceptions import EnvError, SimulatorError
-from robomtl.envs.metaworld.group import Arrays, Group
+from robomtl.envs.metaworld.group import Arrays, Group, RemoteGroup
 from robomtl.envs.metaworld.single_task import SingleTask
 
 # A fork would copy locks that other threads hold, and OpenGL contexts (Meta-World's issue 509).
@@ -57,7 +57,7 @@ class Recipe:
         return SingleTask(self.name, self.goals, reward=self.reward, horizon=self.horizon)
 
 
-class Workers:
+class Workers(RemoteGroup):
     """Several processes with neighbouring tasks each; used as a `Group` is.
 
     Args:
@@ -109,18 +109,6 @@ class Workers:
     def finish_step(self) -> None:
         """Wait until all have."""
         self._answers(range(len(self._pipes)))
-
-    def get(self, index: int, name: str) -> Any:
-        """An attribute of a task's `SingleTask`."""
-        return self._ask(index, "get", name)
-
-    def set(self, index: int, name: str, value: Any) -> None:
-        """Set an attribute of a task's `SingleTask`."""
-        self._ask(index, "set", name, value)
-
-    def call(self, index: int, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a method of a task's `SingleTask`."""
-        return self._ask(index, "call", name, args, kwargs)
 
     def close(self) -> None:
         """End the processes."""
