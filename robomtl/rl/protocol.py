@@ -119,7 +119,15 @@ PROTOCOLS: dict[str, Protocol] = {
             aggregate="iqm",
             headline="final",
             seeds=3,
-            sac=SACConfig(network="one_hot", width=256, layer_norm=True, batch_size=64),
+            # In the first 150,000 steps each of the two taught more than 3e-4 and one update.
+            sac=SACConfig(
+                network="one_hot",
+                width=256,
+                layer_norm=True,
+                learning_rate=1e-3,
+                batch_size=64,
+                updates_per_step=2,
+            ),
         ),
     )
 }
