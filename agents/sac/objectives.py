@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class UpdateBatch:
         return values.unflatten(0, (count, -1))[list(numbers)].flatten(0, 1)
 
 
-class _TaskMajorObjective:
+class _TaskMajorObjective(ABC):
     """T losses over networks that know which parameters are a task's own."""
 
     multi_domain = True
@@ -50,8 +51,9 @@ class _TaskMajorObjective:
     def __init__(self, tasks: Sequence[str]) -> None:
         self.tasks = tuple(tasks)
 
+    @abstractmethod
     def _networks(self) -> Sequence[Any]:
-        raise NotImplementedError
+        """Return the networks whose parameters are trained."""
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that several tasks use; all of them if there is one task."""

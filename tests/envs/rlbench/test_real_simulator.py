@@ -66,6 +66,9 @@ def test_a_pose_out_of_reach_fails_the_episode(env: envs.RobotEnv) -> None:
 
 def test_another_task_takes_over_the_same_simulator(env: envs.RobotEnv) -> None:
     other = envs.make("take_lid_off_saucepan", simulator="rlbench", cameras=env.cameras)
+    assert other.reset(seed=0)[1]["descriptions"] != env.reset(seed=0)[1]["descriptions"]
     other.reset(seed=0)
     other.close()
-    env.reset(seed=0)
+    seen, info = env.reset(seed=0)
+    assert seen["front_rgb"].std() > 0
+    assert not info["success"]
