@@ -40,7 +40,10 @@ def load_safely(path: Path, device: str | torch.device) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+    except FileNotFoundError:
+        raise
+    # A file that is cut short can send its reader to before the beginning: an OSError.
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         raise DamagedFileError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds a {type(content).__name__}, not named tensors.")

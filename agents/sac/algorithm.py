@@ -104,6 +104,7 @@ class MultiTaskSAC(SAC):
                 "width": self.config.width,
                 "depth": self.config.depth,
                 "layer_norm": self.config.layer_norm,
+                "standardise": self.config.standardise,
                 "optimizer_kwargs": {"eps": self.config.adam_eps, "fused": True},
             },
             tensorboard_log=tensorboard_log,
@@ -170,6 +171,12 @@ class MultiTaskSAC(SAC):
         if self.config.overlap:
             env = Meanwhile(env, self._train_during_a_step)
         return super().collect_rollouts(env, *args, **kwargs)
+
+    def _store_transition(self, *args: Any, **kwargs: Any) -> None:
+        if self.actor.standardisation is not None:
+            states = self.replay_buffer.layout.states
+            self.actor.standardisation.see(np.asarray(self._last_obs)[:, :states])
+        super()._store_transition(*args, **kwargs)
 
     def _train_during_a_step(self) -> None:
         # The step counts already, as it does for the updates that follow one.

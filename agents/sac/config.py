@@ -31,6 +31,8 @@ class SACConfig:
     """Hidden layers."""
     layer_norm: bool = False
     """Whether hidden layers are normalised before their ReLU."""
+    standardise: bool = False
+    """Whether states are standardised, each task's by its own statistics."""
     temperature: Literal["per_task", "shared"] = "per_task"
     """Whether each task learns its own entropy temperature, or all learn one."""
     learning_rate: float = 3e-4

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from robomtl.agents.sac.networks import NETWORKS, Sizes
 from robomtl.agents.sac.observation import Layout
+from robomtl.agents.sac.standardisation import Standardisation
 
 
 class TaskActor(BasePolicy):
@@ -26,6 +27,7 @@ class TaskActor(BasePolicy):
         layout: How the two are told apart.
         network: Name of the network; it gives means and logarithms of standard deviations.
         sizes: What `Sizes` wants, besides inputs and outputs.
+        standardisation: What is done to states first; none to take them as they are.
     """
 
     optimizer: torch.optim.Optimizer
@@ -38,9 +40,11 @@ class TaskActor(BasePolicy):
         layout: Layout,
         network: str,
         sizes: dict[str, Any],
+        standardisation: Standardisation | None = None,
     ) -> None:
         super().__init__(observation_space, action_space, squash_output=True)
         self.layout = layout
+        self.standardisation = standardisation
         actions = get_action_dim(action_space)
         self.network = NETWORKS[network](
             Sizes(inputs=layout.states, outputs=2 * actions, tasks=layout.tasks, **sizes)
@@ -49,6 +53,8 @@ class TaskActor(BasePolicy):
 
     def parameters_of(self, states: Tensor, tasks: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return mean and logarithm of the standard deviation before tanh, (B, A) each."""
+        if self.standardisation is not None:
+            states = self.standardisation(states, tasks)
         mean, log_std = self.network(states, tasks).chunk(2, 1)
         return mean, log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
 
@@ -97,9 +103,11 @@ class TaskCritic(BaseModel):
         layout: Layout,
         network: str,
         sizes: dict[str, Any],
+        standardisation: Standardisation | None = None,
     ) -> None:
         super().__init__(observation_space, action_space)
         self.layout = layout
+        self.standardisation = standardisation
         inputs = layout.states + get_action_dim(action_space)
         described = Sizes(inputs=inputs, outputs=1, tasks=layout.tasks, **sizes)
         self.twins = nn.ModuleList(NETWORKS[network](described) for _ in range(2))
@@ -108,6 +116,8 @@ class TaskCritic(BaseModel):
         self, states: Tensor, actions: Tensor, tasks: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
         """Return what each of the twins says, (B,) each."""
+        if self.standardisation is not None:
+            states = self.standardisation(states, tasks)
         inputs = torch.cat((states, actions), 1)
         first, second = (twin(inputs, tasks)[:, 0] for twin in self.twins)
         return first, second
@@ -130,6 +140,7 @@ class MultiTaskPolicy(SACPolicy):
         width: Units of a hidden layer.
         depth: Hidden layers.
         layer_norm: Whether they are normalised.
+        standardise: Whether states are.
         use_sde: Must be false: exploration that depends on the state is not supported.
         optimizer_kwargs: Options of Adam.
     """
@@ -149,6 +160,7 @@ class MultiTaskPolicy(SACPolicy):
         width: int,
         depth: int,
         layer_norm: bool,
+        standardise: bool = False,
         use_sde: bool = False,
         optimizer_kwargs: dict[str, Any] | None = None,
     ) -> None:
@@ -160,17 +172,20 @@ class MultiTaskPolicy(SACPolicy):
             "depth": depth,
             "layer_norm": layer_norm,
         }
+        self._standardise = standardise
         super().__init__(
             observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs
         )
 
     def make_actor(self, features_extractor: Any = None) -> Any:
         """Return a new actor."""
-        return TaskActor(**self._made_of())
+        made_of = self._made_of()
+        standardisation = Standardisation(*made_of["layout"][::-1]) if self._standardise else None
+        return TaskActor(**made_of, standardisation=standardisation)
 
     def make_critic(self, features_extractor: Any = None) -> Any:
-        """Return new twin critics."""
-        return TaskCritic(**self._made_of())
+        """Return new twin critics, which standardise states as the actor does."""
+        return TaskCritic(**self._made_of(), standardisation=self.actor.standardisation)
 
     def _made_of(self) -> dict[str, Any]:
         sizes: dict[str, Any] = dict(self._described)
@@ -190,4 +205,5 @@ class MultiTaskPolicy(SACPolicy):
             "lr_schedule": self._dummy_schedule,
             "optimizer_kwargs": self.optimizer_kwargs,
             **self._described,
+            "standardise": self._standardise,
         }

@@ -23,6 +23,7 @@ def make_vec(
     goals: int = 50,
     reward: str = "v2",
     horizon: int = 500,
+    action_repeat: int = 1,
     one_hot: bool = True,
     tasks: Sequence[str] | None = None,
     workers: int = 1,
@@ -41,6 +42,8 @@ def make_vec(
         goals: How many of them each task has; 50 is the benchmark's number, 1 a fixed goal.
         reward: ``"v2"``, or ``"v1"``, the older one that some papers' numbers are of.
         horizon: Steps of an episode; the benchmark has 500, older papers 150.
+        action_repeat: Steps of the simulator for which an action is held; they must divide the
+            horizon, which counts the simulator's.
         one_hot: Whether observations end with which task it is.
         tasks: Some of the benchmark's tasks, with the goals that they have in all of it; needed
             for MT1. The one-hot code is as long as there are tasks here.
@@ -67,6 +70,7 @@ def make_vec(
         seed=seed,
         reward=reward,
         horizon=horizon,
+        action_repeat=action_repeat,
         one_hot=one_hot,
         workers=workers,
         transport=transport,

@@ -28,12 +28,13 @@ class SingleTask:
         name: Name of the task.
         goals: (G, D) its goals, see `robomtl.envs.metaworld.goals`.
         reward: One of `REWARDS`.
-        horizon: Steps that an episode may have.
+        horizon: Simulator steps that an episode may have.
+        action_repeat: Simulator steps for which an action is held; they must divide the horizon.
         visuals: Keep what only cameras see.
 
     Raises:
         UnknownNameError: There is no such task or reward.
-        EnvError: The horizon is not positive.
+        EnvError: The horizon is not a positive multiple of `action_repeat`.
     """
 
     render_mode = None  # Stable-Baselines3 asks
@@ -45,22 +46,29 @@ class SingleTask:
         *,
         reward: str = "v2",
         horizon: int = 500,
+        action_repeat: int = 1,
         visuals: bool = False,
     ) -> None:
         if reward not in REWARDS:
             raise UnknownNameError("reward", reward, REWARDS)
         if horizon < 1:
             raise EnvError(f"the horizon must be at least 1 step, not {horizon}")
+        if action_repeat < 1 or horizon % action_repeat:
+            raise EnvError(
+                f"action_repeat must be at least 1 and divide the horizon, {horizon}; "
+                f"it is {action_repeat}"
+            )
         self.name = name
         self.reward = reward
         self.goals = goals
         self.goal = -1
+        self.action_repeat = action_repeat
         self.simulator = fast(name, visuals)(reward_function_version=reward)
         self.simulator.max_path_length = horizon
 
     @property
     def horizon(self) -> int:
-        """Steps that an episode may have."""
+        """Simulator steps that an episode may have."""
         return int(self.simulator.max_path_length)
 
     def reset(self, goal: int) -> Array:
@@ -83,18 +91,28 @@ class SingleTask:
         return self.simulator.reset()[0]
 
     def step(self, action: NDArray[np.float32]) -> tuple[Array, float, bool]:
-        """Take an action.
+        """Take an action, for as many simulator steps as it is held.
 
         Args:
             action: (4,) how to move the hand along x, y and z, 1 being 1 cm (Meta-World clips at
                 ±1), and how hard to close the gripper, -1 to 1.
 
         Returns:
-            The observation (39,), the reward, and whether the task is done now.
+            The observation (39,), the mean reward of these steps, and whether the task was done
+            after any of them.
 
         Raises:
             SimulatorError: The observation or the reward is not finite.
         """
+        total, done = 0.0, False
+        for _ in range(self.action_repeat):
+            observation, reward, success = self._simulate(action)
+            total += reward
+            done = done or success
+        return observation, total / self.action_repeat, done
+
+    def _simulate(self, action: NDArray[np.float32]) -> tuple[Array, float, bool]:
+        """Do one step of the simulator, and check what comes out."""
         observation, reward, _, _, info = self.simulator.step(action)
         if not (np.isfinite(reward) and np.isfinite(observation).all()):
             raise SimulatorError(

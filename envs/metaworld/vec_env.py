@@ -34,13 +34,17 @@ class MetaWorldVecEnv(VecEnv):
     motion and the gripper's effort, within -1 to 1. Rewards are Meta-World's own, neither scaled
     nor normalised.
 
+    An action may be held for several steps of the simulator. Then a reward is the mean of theirs,
+    so that it is of the same size, and a task is done at a step if it was after any of them.
+
     An episode is truncated at the horizon and never terminated, as Meta-World trains, unless
     `stop_at_success`. When it ends, its last observation is in ``terminal_observation`` and the
     next episode begins at once. Infos are empty but then, when they have:
 
     - ``is_success``: whether the task was done at any step of the episode, Meta-World's measure;
     - ``success``: whether it was done at the last step;
-    - ``episode``: its return ``r``, length ``l`` and seconds ``t`` since this object was made;
+    - ``episode``: its return ``r`` and length ``l``, in the simulator's steps, and the seconds
+      ``t`` since this object was made;
     - ``TimeLimit.truncated``, ``terminal_observation``, ``task`` and ``goal``.
 
     Attributes:
@@ -56,6 +60,7 @@ class MetaWorldVecEnv(VecEnv):
         seed: int,
         reward: str,
         horizon: int,
+        action_repeat: int,
         one_hot: bool,
         workers: int,
         transport: Literal["processes", "ray"],
@@ -67,8 +72,9 @@ class MetaWorldVecEnv(VecEnv):
             raise EnvError(f"workers must be 1 to the number of tasks, {count}; got {workers}")
         self.goals = len(goals[self.tasks[0]])
         self.horizon = horizon
+        self.action_repeat = action_repeat
         self.stop_at_success = stop_at_success
-        recipes = [Recipe(task, goals[task], reward, horizon) for task in self.tasks]
+        recipes = [Recipe(task, goals[task], reward, horizon, action_repeat) for task in self.tasks]
         extra = count if one_hot else 0
         self._group: Group | Workers | RayWorkers
         if transport == "ray":
@@ -208,8 +214,8 @@ class MetaWorldVecEnv(VecEnv):
         """
         self._group.finish_step()
         rewards = self._arrays.rewards.astype(np.float32)
-        self._returns += self._arrays.rewards
-        self._lengths += 1
+        self._returns += self._arrays.rewards * self.action_repeat
+        self._lengths += self.action_repeat
         self._succeeded |= self._arrays.success
         dones = self._lengths >= self.horizon
         if self.stop_at_success:

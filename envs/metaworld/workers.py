@@ -51,10 +51,17 @@ class Recipe:
     goals: NDArray[np.float64]
     reward: str
     horizon: int
+    action_repeat: int = 1
 
     def make(self) -> SingleTask:
         """The task."""
-        return SingleTask(self.name, self.goals, reward=self.reward, horizon=self.horizon)
+        return SingleTask(
+            self.name,
+            self.goals,
+            reward=self.reward,
+            horizon=self.horizon,
+            action_repeat=self.action_repeat,
+        )
 
 
 class Workers(RemoteGroup):

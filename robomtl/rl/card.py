@@ -75,11 +75,12 @@ def card_table(card: Mapping[str, Any]) -> Table:
     table = Table(title="Protocol card", show_header=False)
     title = f"{card['protocol']}{' (modified)' if card['modified'] else ''}"
     goals = "one fixed goal" if card["goals"] == 1 else f"{card['goals']} goals"
+    held = f" (each action for {card['action_repeat']})" if card["action_repeat"] > 1 else ""
     normalised = ", normalised" if card["normalise_rewards"] else ""
     rows = {
         "protocol": f"[bold]{title}[/bold]: {card['summary']}",
         "tasks": f"{len(tasks)} of {card['benchmark']}: {', '.join(tasks)}",
-        "episodes": f"{goals}, {card['horizon']} steps, reward {card['reward']}{normalised}",
+        "episodes": f"{goals}, {card['horizon']} steps{held}, reward {card['reward']}{normalised}",
         "budget": f"{card['steps_per_task']:,} steps of each task, {card['steps']:,} in all",
         "evaluation": f"every {card['evaluation_interval']:,} steps of each task, "
         f"{card['evaluation_episodes']} episodes each; {card['final_episodes']} at the end",

@@ -133,6 +133,7 @@ def _make(
         goals=protocol.goals,
         reward=protocol.reward,
         horizon=protocol.horizon,
+        action_repeat=protocol.action_repeat,
         tasks=tasks,
         workers=min(workers, len(tasks)),
         transport=transport,

@@ -49,7 +49,14 @@ def film_task(policy: LearnedPolicy, task: str, seed: int, path: Path) -> bool:
 
     protocol = card_protocol(policy.card)
     goals = benchmark_goals(protocol.benchmark, [task], seed, protocol.goals)[task]
-    stage = SingleTask(task, goals, reward=protocol.reward, horizon=protocol.horizon, visuals=True)
+    stage = SingleTask(
+        task,
+        goals,
+        reward=protocol.reward,
+        horizon=protocol.horizon,
+        action_repeat=protocol.action_repeat,
+        visuals=True,
+    )
     cameras = Cameras(stage.simulator.model, stage.simulator.data, _SIZE)
     try:
         return _write(policy, stage, cameras, path)
@@ -62,8 +69,8 @@ def _write(policy: LearnedPolicy, stage: SingleTask, cameras: Cameras, path: Pat
     one_hot = np.eye(len(policy.tasks))[policy.tasks.index(stage.name)]
     extra = one_hot if len(policy.tasks) > 1 else one_hot[:0]
     state, pictures, since = stage.reset(0), [], 0
-    for step in range(stage.horizon):
-        if step % _STRIDE == 0:
+    for step in range(0, stage.horizon, stage.action_repeat):
+        if step % _STRIDE < stage.action_repeat:
             pictures.append(cameras.rgb_and_depth(_CAMERA)[0])
         observation = np.concatenate([state, extra]).astype(np.float32)
         state, _, success = stage.step(policy.act(observation[None])[0])

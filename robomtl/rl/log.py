@@ -98,6 +98,30 @@ class Board(TensorBoardOutputFormat):
         self._is_closed = False
 
 
+class EnvironmentSteps(Logger):
+    """Stable-Baselines3's logger, for a learner whose steps are several of the environment.
+
+    Args:
+        folder: Where it says that it writes.
+        outputs: Where to.
+        repeat: Environment steps in one of the learner's.
+    """
+
+    def __init__(self, folder: str, outputs: list[KVWriter], repeat: int) -> None:
+        super().__init__(folder, outputs)
+        self._repeat = repeat
+
+    def record(self, key: str, value: Any, exclude: Any = None) -> None:
+        """Remember a value until the next `dump`."""
+        if key in ("time/fps", "time/total_timesteps"):
+            value = value * self._repeat
+        super().record(key, value, exclude)
+
+    def dump(self, step: int = 0) -> None:
+        """Write what was recorded since the last time, at that step of the learner."""
+        super().dump(step * self._repeat)
+
+
 class RunLog:
     """Everything that a run writes down: metrics.jsonl, evaluations.jsonl and tensorboard/.
 
@@ -106,14 +130,17 @@ class RunLog:
         step: Where it starts or continues.
         tasks: Names of the tasks.
         card: What the run is, for TensorBoard.
+        repeat: Environment steps in one of the learner's, which are those of its actions.
     """
 
-    def __init__(self, out: Path, step: int, tasks: tuple[str, ...], card: str) -> None:
+    def __init__(
+        self, out: Path, step: int, tasks: tuple[str, ...], card: str, *, repeat: int = 1
+    ) -> None:
         self._board = Board(out / "tensorboard", step)
         self._board.writer.add_text("protocol", card, step)
         self._evaluations = StepLines(out / "evaluations.jsonl", step)
         lines = MetricLines(StepLines(out / "metrics.jsonl", step), tasks)
-        self.logger = Logger(str(out), [self._board, lines])
+        self.logger = EnvironmentSteps(str(out), [self._board, lines], repeat)
 
     def evaluated(self, line: Mapping[str, Any]) -> None:
         """Write the outcome of an evaluation, a line with "step", "mean" and "success" by task."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from robomtl.agents.sac import SACConfig
+from robomtl.exceptions import ExperimentError
 from robomtl.rl.protocol import Protocol
 
 _IN_ALL = {"steps": "steps_per_task", "evaluation_interval": "evaluation_interval"}
@@ -28,7 +29,9 @@ class Overrides:
     reward: Literal["v1", "v2"] | None = None
     """Version of Meta-World's rewards."""
     horizon: int | None = None
-    """Steps of an episode."""
+    """Environment steps of an episode."""
+    action_repeat: int | None = None
+    """Environment steps for which an action is held."""
     network: str | None = None
     """What actor and critics are made of."""
     width: int | None = None
@@ -37,10 +40,14 @@ class Overrides:
     """Hidden layers."""
     layer_norm: bool | None = None
     """Whether hidden layers are normalised."""
+    standardise: bool | None = None
+    """Whether states are standardised, each task's by its own statistics."""
     temperature: Literal["per_task", "shared"] | None = None
     """Whether each task learns its own entropy temperature."""
     learning_rate: float | None = None
     """Adam's."""
+    gamma: float | None = None
+    """Discount per step."""
     batch_size: int | None = None
     """Samples of each task in an update."""
     buffer_size: int | None = None
@@ -64,8 +71,15 @@ class Overrides:
         given = {name: value for name, value in asdict(self).items() if value is not None}
         learner = {f.name for f in fields(SACConfig)}
         sac = {name: value for name, value in given.items() if name in learner}
-        # Each environment takes as many steps as every other: a rest is rounded up.
-        shares = {_IN_ALL[n]: -(-v // tasks) for n, v in given.items() if n in _IN_ALL}
+        # Each environment takes as many actions as every other: a rest is rounded up.
+        repeat = given.get("action_repeat", protocol.action_repeat)
+        if repeat < 1:
+            raise ExperimentError(f"action_repeat must be at least 1, not {repeat}")
+        shares = {
+            _IN_ALL[n]: -(-v // (tasks * repeat)) * repeat
+            for n, v in given.items()
+            if n in _IN_ALL
+        }
         rest = {n: v for n, v in given.items() if n not in learner and n not in _IN_ALL}
         return replace(protocol, sac=replace(protocol.sac, **sac), **shares, **rest)
 

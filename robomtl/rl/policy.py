@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from robomtl.agents.files import DamagedFileError, load_safely, save_atomically
 from robomtl.agents.sac.observation import Layout
 from robomtl.agents.sac.policy import TaskActor
+from robomtl.agents.sac.standardisation import Standardisation
 from robomtl.checkpoint import CheckpointError
 from robomtl.exceptions import RunFolderError
 
@@ -75,6 +76,7 @@ class LearnedPolicy:
             layout=Layout(states, count),
             network=sac["network"],
             sizes={name: sac[name] for name in ("width", "depth", "layer_norm")},
+            standardisation=Standardisation(count, states) if sac["standardise"] else None,
         )
         try:
             actor.load_state_dict(content["actor"])

@@ -32,7 +32,9 @@ class Protocol:
     reward: Literal["v1", "v2"] = "v2"
     """Version of Meta-World's rewards."""
     horizon: int = 500
-    """Steps of an episode."""
+    """Environment steps of an episode."""
+    action_repeat: int = 1
+    """Environment steps for which an action is held; the learner's settings count actions."""
     normalise_rewards: bool = False
     """Whether rewards are divided by a running deviation, each task by its own."""
     steps_per_task: int
@@ -59,6 +61,12 @@ class Protocol:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ExperimentError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("horizon", "steps_per_task"):
+            if self.action_repeat < 1 or getattr(self, name) % self.action_repeat:
+                raise ExperimentError(
+                    f"action_repeat must be at least 1 and divide {name}, {getattr(self, name)}; "
+                    f"it is {self.action_repeat}"
+                )
 
     @property
     def interval(self) -> int:
@@ -111,7 +119,9 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             name="lite",
-            summary="ours: the rules of Meta-World+ with what two cores can do in 90 minutes",
+            summary="ours: Meta-World+ with shorter episodes, for two cores and 90 minutes",
+            horizon=200,
+            action_repeat=2,
             steps_per_task=100_000,
             evaluation_interval=5_000,
             evaluation_episodes=5,
@@ -119,14 +129,16 @@ PROTOCOLS: dict[str, Protocol] = {
             aggregate="iqm",
             headline="final",
             seeds=3,
-            # In the first 150,000 steps each of the two taught more than 3e-4 and one update.
             sac=SACConfig(
                 network="one_hot",
                 width=256,
                 layer_norm=True,
+                standardise=True,
                 learning_rate=1e-3,
-                batch_size=64,
-                updates_per_step=2,
+                gamma=0.95,
+                batch_size=32,
+                warm_up=500,
+                updates_per_step=4,
             ),
         ),
     )

@@ -123,7 +123,9 @@ class _Run:
         self.checkpoint = out / "checkpoint"
         if (self.checkpoint / "state.pt").exists():
             self.agent.load_checkpoint(self.checkpoint)
-        self.log = RunLog(out, self.agent.num_timesteps, self.tasks, card_line(card))
+        self.log = RunLog(
+            out, self._taken, self.tasks, card_line(card), repeat=self.protocol.action_repeat
+        )
         self.agent.set_logger(self.log.logger)
 
     def __enter__(self) -> _Run:
@@ -139,18 +141,25 @@ class _Run:
     @property
     def steps(self) -> int:
         """Steps that each environment has taken."""
-        return self.agent.num_timesteps // len(self.tasks)
+        return self._taken // len(self.tasks)
+
+    @property
+    def _taken(self) -> int:
+        """Steps that all environments have taken together; the learner counts actions."""
+        taken: int = self.agent.num_timesteps * self.protocol.action_repeat
+        return taken
 
     def train(self) -> dict[str, Any]:
         """Learn what is left, and measure."""
         total = self.protocol.steps_per_task
         started, before = time.monotonic(), self.steps
-        with progress_bar(self.out.name, total, before) as advance:
-            progress = _Progress(advance, self._latest())
+        repeat = self.protocol.action_repeat
+        with progress_bar(self.out.name, total // repeat, before // repeat) as advance:
+            progress = _Progress(advance, repeat, self._latest())
             while self.steps < total:
                 steps = min(self._until_due(), total - self.steps)
                 self.agent.learn(
-                    steps * len(self.tasks),
+                    steps // repeat * len(self.tasks),
                     callback=progress,
                     log_interval=len(self.tasks),  # episodes: once for each task
                     reset_num_timesteps=False,
@@ -175,7 +184,7 @@ class _Run:
 
     def _evaluate(self) -> float:
         line = self._measure(self.protocol.evaluation_episodes)
-        self.log.evaluated({"step": self.agent.num_timesteps, **line})
+        self.log.evaluated({"step": self._taken, **line})
         mean: float = line["mean"]
         return mean
 
@@ -198,7 +207,7 @@ class _Run:
             **self.origin,
             "final": self._measure(self.protocol.final_episodes),
             "max_over_time": best,
-            "steps": self.agent.num_timesteps,
+            "steps": self._taken,
             "updates": self.agent._n_updates,
             "versions": _versions(),
         }
@@ -207,15 +216,16 @@ class _Run:
 class _Progress(BaseCallback):
     """Moves the progress bar on, with the speed and the latest success rate."""
 
-    def __init__(self, advance: Advance, success: float | None) -> None:
+    def __init__(self, advance: Advance, repeat: int, success: float | None) -> None:
         super().__init__()
         self.success = success
         self._advance = advance
+        self._repeat = repeat
         self._started = time.monotonic()
         self._steps = 0
 
     def _on_step(self) -> bool:
-        self._steps += self.training_env.num_envs
+        self._steps += self.training_env.num_envs * self._repeat
         speed = self._steps / (time.monotonic() - self._started)
         success = "" if self.success is None else f", success {self.success:.2f}"
         self._advance(f"{speed:.0f} steps/s{success}")
