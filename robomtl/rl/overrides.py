@@ -76,9 +76,7 @@ class Overrides:
         if repeat < 1:
             raise ExperimentError(f"action_repeat must be at least 1, not {repeat}")
         shares = {
-            _IN_ALL[n]: -(-v // (tasks * repeat)) * repeat
-            for n, v in given.items()
-            if n in _IN_ALL
+            _IN_ALL[n]: -(-v // (tasks * repeat)) * repeat for n, v in given.items() if n in _IN_ALL
         }
         rest = {n: v for n, v in given.items() if n not in learner and n not in _IN_ALL}
         return replace(protocol, sac=replace(protocol.sac, **sac), **shares, **rest)

@@ -55,6 +55,12 @@ def test_steps_of_all_tasks_together_are_shared_by_those_that_are_learned():
     assert card["steps"] == 1004
 
 
+@pytest.mark.parametrize("wrong", [{"action_repeat": 0}, {"action_repeat": 7}, {"horizon": 15}])
+def test_an_action_is_held_for_a_whole_part_of_an_episode(wrong):
+    with pytest.raises(ExperimentError, match="action_repeat must be at least 1"):
+        protocol_card("lite", Overrides(**wrong), ())
+
+
 def test_unknown_names_are_answered_with_the_valid_ones():
     with pytest.raises(ExperimentError, match=r"'papr'; valid: paper, metaworld\+, lite"):
         protocol_named("papr")

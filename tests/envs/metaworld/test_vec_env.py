@@ -111,6 +111,52 @@ def test_an_episode_is_truncated_at_the_horizon_and_never_terminated(
         total[:] = 0
 
 
+@pytest.mark.parametrize("stop_at_success", [False, True])
+def test_an_action_that_is_held_is_that_action_taken_again(
+    make: Make, actions: Draw, stop_at_success: bool
+) -> None:
+    """Against the same environments, told to take it three times."""
+    held = make(*THREE, horizon=120, action_repeat=3, stop_at_success=stop_at_success)
+    plain = make(*THREE, horizon=120)
+    expert = ENV_POLICY_MAP[THREE[2]]()
+    found = held.reset()
+    plain.reset()
+    alive = np.ones(3, bool)
+    for step in range(40):
+        drawn = actions(held, step)
+        drawn[2] = expert.get_action(found[2, :39])  # done on the way
+        total, succeeded = np.zeros(3), np.zeros(3, bool)
+        for _ in range(3):
+            observations, rewards, dones, infos = plain.step(drawn)
+            total += rewards
+            succeeded |= plain.success
+        found, mean, ended, notes = held.step(drawn)
+        np.testing.assert_allclose(mean[alive], total[alive] / 3, rtol=1e-6)
+        np.testing.assert_array_equal(held.success[alive], succeeded[alive])
+        if step < 39:
+            stopped = succeeded & stop_at_success
+            np.testing.assert_array_equal(ended[alive], stopped[alive])
+            alive &= ~stopped
+            np.testing.assert_array_equal(found[alive], observations[alive])
+        assert all(
+            note["episode"]["l"] == 3 * (step + 1) for note in np.array(notes)[alive & ended]
+        )
+    assert alive.tolist() == [True, True, not stop_at_success]
+    assert ended[alive].all()
+    assert dones.all()
+    for index in np.flatnonzero(alive):
+        for name in ("is_success", "goal"):
+            assert notes[index][name] == infos[index][name]
+        for name in ("r", "l"):
+            assert notes[index]["episode"][name] == pytest.approx(infos[index]["episode"][name])
+
+
+@pytest.mark.parametrize("repeat", [0, 4])
+def test_an_action_is_held_for_a_part_of_the_horizon(make: Make, repeat: int) -> None:
+    with pytest.raises(EnvError, match=f"action_repeat.*6; it is {repeat}"):
+        make("reach-v3", action_repeat=repeat)
+
+
 def test_the_longest_horizon_is_not_meta_worlds_500(make: Make) -> None:
     env = make("window-open-v3", horizon=502)
     env.reset()
