@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,31 +31,27 @@ class Standardisation(nn.Module):
         squares: Sums of squared distances from the mean (T, states), float64.
     """
 
-    count: Tensor
-    mean: Tensor
-    squares: Tensor
     shift: Tensor
     scale: Tensor
 
     def __init__(self, tasks: int, states: int) -> None:
         super().__init__()
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("mean", torch.zeros(tasks, states, dtype=torch.float64))
-        self.register_buffer("squares", torch.zeros(tasks, states, dtype=torch.float64))
+        # Not buffers: not every device has numbers of double precision.
+        self.count = 0
+        self.mean = np.zeros((tasks, states))
+        self.squares = np.zeros((tasks, states))
         self.register_buffer("shift", torch.zeros(tasks, states))
         self.register_buffer("scale", torch.ones(tasks, states))
 
-    @torch.no_grad()
     def see(self, states: NDArray[np.floating]) -> None:
         """Take in one more state of each task, (T, states)."""
-        new = torch.as_tensor(states, dtype=torch.float64, device=self.mean.device)
         self.count += 1
-        distance = new - self.mean
+        distance = states - self.mean
         self.mean += distance / self.count
-        self.squares += distance * (new - self.mean)
-        deviation = (self.squares / self.count).sqrt().clamp(min=_SMALLEST)
-        self.shift.copy_(self.mean)
-        self.scale.copy_(1 / deviation)
+        self.squares += distance * (states - self.mean)
+        deviation = np.maximum(np.sqrt(self.squares / self.count), _SMALLEST)
+        self.shift.copy_(torch.from_numpy(self.mean).float())
+        self.scale.copy_(torch.from_numpy(1 / deviation).float())
 
     def forward(self, states: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return states (B, states) standardised.
@@ -67,3 +64,16 @@ class Standardisation(nn.Module):
         groups = states.unflatten(0, (len(numbers), -1))
         shifted = (groups - self.shift[numbers, None]) * self.scale[numbers, None]
         return shifted.clamp(-_LARGEST, _LARGEST).flatten(0, 1)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the statistics, for `state_dict`."""
+        return {
+            "count": self.count,
+            "mean": self.mean.tolist(),
+            "squares": self.squares.tolist(),
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Go on from saved statistics."""
+        self.count = state["count"]
+        self.mean, self.squares = np.array(state["mean"]), np.array(state["squares"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+from torch import Tensor
 
 from robomtl.agents.files import DamagedFileError, load_safely, save_atomically
 from robomtl.agents.sac.observation import Layout
@@ -95,6 +96,9 @@ def save_policy(
         "origin": json.dumps(origin),
         "states": actor.layout.states,
         "actions": actor.distribution.action_dim,
-        "actor": {name: value.detach().cpu() for name, value in actor.state_dict().items()},
+        "actor": {
+            name: value.detach().cpu() if isinstance(value, Tensor) else value
+            for name, value in actor.state_dict().items()
+        },
     }
     save_atomically(content, path)

@@ -47,7 +47,10 @@ def learned(out):
     """Everything that a run ends with, apart from how long it took."""
     networks = torch.load(out / "policy.pt", weights_only=True)["actor"]
     return (
-        {name: value.tolist() for name, value in networks.items()},
+        {
+            name: value.tolist() if isinstance(value, torch.Tensor) else value
+            for name, value in networks.items()
+        },
         [without_times(line) for line in read_lines(out / "metrics.jsonl")],
         read_lines(out / "evaluations.jsonl"),
         without_times(json.loads((out / "result.json").read_text())),
