@@ -173,10 +173,10 @@ class MultiTaskSAC(SAC):
         return super().collect_rollouts(env, *args, **kwargs)
 
     def _store_transition(self, *args: Any, **kwargs: Any) -> None:
+        before = np.asarray(self._last_obs)
+        super()._store_transition(*args, **kwargs)  # refuses what is not finite
         if self.actor.standardisation is not None:
-            states = self.replay_buffer.layout.states
-            self.actor.standardisation.see(np.asarray(self._last_obs)[:, :states])
-        super()._store_transition(*args, **kwargs)
+            self.actor.standardisation.see(before[:, : self.replay_buffer.layout.states])
 
     def _train_during_a_step(self) -> None:
         # The step counts already, as it does for the updates that follow one.

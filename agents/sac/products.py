@@ -1,44 +1,28 @@
 """Float32 matrices are multiplied by whichever of torch's two libraries is faster.
 
 On a CPU, torch takes MKL for them unless it may round, and oneDNN if it may. On processors that
-have no units for rounded products, oneDNN rounds nothing, and on AMD's it takes half the time.
+have no units for rounded products, oneDNN rounds nothing, and on many of AMD's it takes half the
+time. What multi-task methods do with gradients afterwards is never rounded and always MKL's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch.overrides import TorchFunctionMode
 
 
-def fast_products(device: torch.device) -> AbstractContextManager[object]:
-    """Return what makes networks on that device use oneDNN, where that is as exact as MKL."""
-    return _OneDNN() if device.type == "cpu" and _exact() else nullcontext()
-
-
-class _OneDNN(TorchFunctionMode):
-    """While active, linear layers and backward passes multiply with oneDNN.
-
-    Only these: it is many times slower than MKL at the long, thin products of task gradients.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Run `func`, allowed to round if it is one of those."""
-        if func is F.linear or func is torch.autograd.grad:
-            with _allowed_to_round():
-                return func(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+@contextmanager
+def fast_products(device: torch.device) -> Iterator[None]:
+    """Let networks on that device use oneDNN for a while, where that is as exact as MKL."""
+    if device.type == "cpu" and _exact():
+        with _allowed_to_round():
+            yield
+    else:
+        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robomtl.methods.gram import gram_matrix
+from robomtl.methods.gram import gram_matrix, unrounded
 from robomtl.methods.objective import (
     Objective,
     StackedObjective,
@@ -115,10 +115,11 @@ class GradientMatrix(TaskGradients):
     def combine(self, coefficients: Tensor) -> list[Tensor | None]:
         """Return sum_i c_i g_i for each shared parameter; none where no task uses it."""
         row = coefficients.to(self.blocks[0])[None]
-        return [
-            torch.mm(row, block.flatten(1)).view(block.shape[1:]) if used else None
-            for block, used in zip(self.blocks, self.used, strict=True)
-        ]
+        with unrounded():
+            return [
+                torch.mm(row, block.flatten(1)).view(block.shape[1:]) if used else None
+                for block, used in zip(self.blocks, self.used, strict=True)
+            ]
 
     def scaled(self, factors: Sequence[Tensor | float]) -> GradientMatrix:
         """Return a copy with each entry multiplied by its parameter's factor.
@@ -140,11 +141,12 @@ class GradientMatrix(TaskGradients):
 
     def dot(self, shared: Gradients, own: Sequence[Gradients]) -> Tensor:
         """Return <g_i, v> for each task, (K,) float64, with v over shared and own parameters."""
-        products = [
-            torch.mv(block.flatten(1), v.reshape(-1))
-            for block, v in zip(self.blocks, shared, strict=True)
-            if v is not None
-        ]
+        with unrounded():
+            products = [
+                torch.mv(block.flatten(1), v.reshape(-1))
+                for block, v in zip(self.blocks, shared, strict=True)
+                if v is not None
+            ]
         return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
 
 

@@ -17,7 +17,7 @@ def gram_matrix(blocks: Sequence[Tensor]) -> Tensor:
     leave float32's range, everything is done in float64. Whatever precision torch is allowed
     elsewhere, nothing is rounded here.
     """
-    with _unrounded():
+    with unrounded():
         gram = _summed(_products(block) for block in blocks)
         norms = gram.diagonal()
         if blocks[0].dtype != torch.float64 and not ((norms > 1e-20) & (norms < 1e30)).all():
@@ -26,7 +26,8 @@ def gram_matrix(blocks: Sequence[Tensor]) -> Tensor:
 
 
 @contextmanager
-def _unrounded() -> Iterator[None]:
+def unrounded() -> Iterator[None]:
+    """Let nothing be rounded for a while, whatever precision torch is allowed elsewhere."""
     before = torch.get_float32_matmul_precision()
     if before == "highest":
         yield

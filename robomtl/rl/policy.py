@@ -19,7 +19,7 @@ from robomtl.agents.sac.standardisation import Standardisation
 from robomtl.checkpoint import CheckpointError
 from robomtl.exceptions import RunFolderError
 
-_FORMAT = "robomtl.rl.policy/1"
+_FORMAT = "robomtl.rl.policy/2"
 
 
 class LearnedPolicy:

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from robomtl.methods import OverlappingParametersError, UnsuitableObjectiveError, parameters
-from robomtl.methods.gradients import GradientBuffer
+from robomtl.methods.gradients import GradientBuffer, GradientMatrix
 from robomtl.methods.gram import gram_matrix
 from robomtl.methods.objective import shared_parameters, task_parameters
 from robomtl.methods.representation import RepresentationGradients
@@ -292,6 +292,22 @@ def test_the_gram_matrix_is_the_same_where_products_may_be_rounded():
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+def test_sums_and_inner_products_are_the_same_where_products_may_be_rounded():
+    generator = torch.Generator().manual_seed(0)
+    block, direction = torch.randn(4, 64, 100, generator=generator), torch.randn(64, 100)
+    parameter = nn.Parameter(torch.zeros(64, 100))
+    matrix = GradientMatrix(tuple("abcd"), [parameter], [[] for _ in range(4)], [block])
+    matrix.own_gradients = [[] for _ in range(4)]
+    coefficients = torch.tensor([1.0, -2.0, 0.3, 1e-3], dtype=torch.float64)
+    wanted = matrix.combine(coefficients)[0], matrix.dot([direction], matrix.own_gradients)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        found = matrix.combine(coefficients)[0], matrix.dot([direction], matrix.own_gradients)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert all(a.equal(b) for a, b in zip(wanted, found, strict=True))
 
 
 def test_tied_parameters_count_once_and_misplaced_ones_are_refused():

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -15,9 +16,8 @@ def test_products_and_gradients_are_as_exact_as_float32_is():
     assert (gradient.double() - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
-def test_what_others_set_is_left_alone():
+def test_what_others_set_is_put_back():
     before = torch.get_float32_matmul_precision()
-    with fast_products(torch.device("cpu")):
-        F.linear(torch.ones(2, 2), torch.ones(2, 2))
-        assert torch.get_float32_matmul_precision() == before
+    with pytest.raises(KeyError), fast_products(torch.device("cpu")):
+        raise KeyError
     assert torch.get_float32_matmul_precision() == before

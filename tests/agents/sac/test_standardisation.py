@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robomtl.agents.sac import MultiTaskSAC, SACConfig
+from robomtl.agents.sac import MultiTaskSAC, NonFiniteTransitionError, SACConfig
 from robomtl.agents.sac.standardisation import Standardisation
 from tests.agents.sac.worlds import Points
 
@@ -75,6 +76,21 @@ def test_actor_and_critics_see_what_was_experienced_standardised():
         assert mean.equal(model.actor.network(standardised, [1]).chunk(2, 1)[0])
         inputs = torch.cat((standardised, actions), 1)
         assert value.equal(model.critic.twins[0](inputs, [1])[:, 0])
+
+
+def test_a_state_that_is_refused_does_not_spoil_the_statistics():
+    class Broken(Points):
+        def observations(self):
+            found = super().observations()
+            if self.age[1] == 5:
+                found[1, 0] = np.nan
+            return found
+
+    model = MultiTaskSAC(Broken(), SACConfig(standardise=True, **_SMALL), seed=0, device="cpu")
+    with pytest.raises(NonFiniteTransitionError, match="go1"):
+        model.learn(3 * 30)
+    assert model.actor.standardisation.count == model.replay_buffer.total > 0
+    assert np.isfinite(model.actor.standardisation.squares).all()
 
 
 def test_a_saved_model_standardises_as_before(tmp_path):
