@@ -180,8 +180,9 @@ class MultiTaskPolicy(SACPolicy):
     def make_actor(self, features_extractor: Any = None) -> Any:
         """Return a new actor."""
         made_of = self._made_of()
-        standardisation = Standardisation(*made_of["layout"][::-1]) if self._standardise else None
-        return TaskActor(**made_of, standardisation=standardisation)
+        layout = made_of["layout"]
+        standardisation = Standardisation(layout.tasks, layout.states)
+        return TaskActor(**made_of, standardisation=standardisation if self._standardise else None)
 
     def make_critic(self, features_extractor: Any = None) -> Any:
         """Return new twin critics, which standardise states as the actor does."""

@@ -2,7 +2,7 @@
 
 On a CPU, torch takes MKL for them unless it may round, and oneDNN if it may. On processors that
 have no units for rounded products, oneDNN rounds nothing, and on many of AMD's it takes half the
-time. What multi-task methods do with gradients afterwards is never rounded and always MKL's.
+time. It is slow at the long, thin products of a matrix of task gradients, which keep to MKL.
 """
 
 from __future__ import annotations
