@@ -105,6 +105,8 @@ class MultiTaskSAC(SAC):
                 "depth": self.config.depth,
                 "layer_norm": self.config.layer_norm,
                 "standardise": self.config.standardise,
+                "normalise_returns": self.config.normalise_returns,
+                "categorical": self.config.critic_loss == "cross_entropy",
                 "optimizer_kwargs": {"eps": self.config.adam_eps, "fused": True},
             },
             tensorboard_log=tensorboard_log,
@@ -118,7 +120,8 @@ class MultiTaskSAC(SAC):
         super()._setup_model()
         config = self.config
         count = len(self.tasks) if config.temperature == "per_task" else 1
-        self.log_ent_coef = torch.zeros(count, device=self.device, requires_grad=True)
+        temperature = torch.full((count,), config.initial_temperature, device=self.device)
+        self.log_ent_coef = temperature.log().requires_grad_()
         self.ent_coef_optimizer = torch.optim.Adam([self.log_ent_coef], lr=config.learning_rate)
         self._acting = ActorObjective(self.actor, self.critic, self.tasks)
         self.objectives: dict[str, CriticObjective | ActorObjective] = {
@@ -162,6 +165,8 @@ class MultiTaskSAC(SAC):
                 "VecNormalize is not supported: its statistics would mix the tasks'. Normalise "
                 "inside each environment."
             )
+        if self._last_obs is None and self.policy.return_scale is not None:
+            self.policy.return_scale.start_episodes()
         found = super()._setup_learn(*args, **kwargs)
         self.replay_buffer.layout.check(np.asarray(self._last_obs))
         return found
@@ -172,9 +177,14 @@ class MultiTaskSAC(SAC):
             env = Meanwhile(env, self._train_during_a_step)
         return super().collect_rollouts(env, *args, **kwargs)
 
-    def _store_transition(self, *args: Any, **kwargs: Any) -> None:
+    def _store_transition(
+        self, replay: Any, action: Any, after: Any, reward: Any, dones: Any, infos: Any
+    ) -> None:
         before = np.asarray(self._last_obs)
-        super()._store_transition(*args, **kwargs)  # refuses what is not finite
+        # This refuses what is not finite.
+        super()._store_transition(replay, action, after, reward, dones, infos)
+        if self.policy.return_scale is not None:
+            self.policy.return_scale.see(reward, dones, self.gamma)
         if self.actor.standardisation is not None:
             self.actor.standardisation.see(before[:, : self.replay_buffer.layout.states])
 
@@ -215,7 +225,8 @@ class MultiTaskSAC(SAC):
     def _batch(self, batch_size: int) -> UpdateBatch:
         """Draw transitions, and say what they should be worth.
 
-        y = r + gamma (1 - d) (min_j Q'_j(s', a') - alpha log pi(a' | s')), with a' of the actor.
+        y = r + gamma (1 - d) (min_j Q'_j(s', a') - alpha log pi(a' | s')), with a' of the actor,
+        and r divided by the deviation of the task's returns if that is wanted.
         """
         sampled = self.replay_buffer.sample(batch_size)
         temperatures = self.log_ent_coef.detach().exp().expand(len(self.tasks))
@@ -228,10 +239,14 @@ class MultiTaskSAC(SAC):
         each = len(after) // len(self.tasks)
         value = value - temperatures.repeat_interleave(each) * log_density
         continues = 1 - sampled.dones[:, 0]
+        rewards = sampled.rewards[:, 0]
+        if self.policy.return_scale is not None:
+            deviation = torch.as_tensor(self.policy.return_scale.deviation, dtype=rewards.dtype)
+            rewards = rewards / deviation.to(rewards.device).repeat_interleave(each)
         return UpdateBatch(
             states=sampled.observations,
             actions=sampled.actions,
-            targets=sampled.rewards[:, 0] + continues * self.gamma * value,
+            targets=rewards + continues * self.gamma * value,
             noise=noise,
             temperatures=temperatures,
         )

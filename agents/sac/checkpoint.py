@@ -27,7 +27,7 @@ from robomtl.agents.sac.randomness import (
 if TYPE_CHECKING:
     from robomtl.agents.sac.algorithm import MultiTaskSAC
 
-FORMAT = "robomtl.MultiTaskSAC/1"
+FORMAT = "robomtl.MultiTaskSAC/2"
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
 
 

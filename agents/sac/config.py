@@ -8,6 +8,11 @@ from typing import Literal
 from robomtl.agents.sac.exceptions import SettingError
 from robomtl.agents.sac.networks import NETWORKS
 
+_CHOICES = {
+    "temperature": ["per_task", "shared"],
+    "critic_loss": ["squared_error", "cross_entropy"],
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SACConfig:
@@ -33,8 +38,14 @@ class SACConfig:
     """Whether hidden layers are normalised before their ReLU."""
     standardise: bool = False
     """Whether states are standardised, each task's by its own statistics."""
+    normalise_returns: bool = False
+    """Whether each task's rewards are learned from divided by its returns' deviation."""
+    critic_loss: Literal["squared_error", "cross_entropy"] = "squared_error"
+    """How critics learn: a number, or a histogram, which needs `normalise_returns`."""
     temperature: Literal["per_task", "shared"] = "per_task"
     """Whether each task learns its own entropy temperature, or all learn one."""
+    initial_temperature: float = 1.0
+    """Entropy temperature to begin with, in units of the rewards that are learned from."""
     learning_rate: float = 3e-4
     """Adam's, for actor, critics and temperatures."""
     adam_eps: float = 1e-8
@@ -61,9 +72,12 @@ class SACConfig:
             raise SettingError(
                 f"Unknown network {self.network!r}. Available networks: {list(NETWORKS)}."
             )
-        if self.temperature not in ("per_task", "shared"):
+        for name, valid in _CHOICES.items():
+            if getattr(self, name) not in valid:
+                raise SettingError(f"{name} is {getattr(self, name)!r}; valid: {valid}.")
+        if self.critic_loss == "cross_entropy" and not self.normalise_returns:
             raise SettingError(
-                f"temperature is {self.temperature!r}; valid: ['per_task', 'shared']."
+                "critic_loss 'cross_entropy' needs normalise_returns: its bins are of that range."
             )
         for name in ("width", "depth", "batch_size", "buffer_size", "updates_per_step"):
             if getattr(self, name) < 1:
@@ -75,7 +89,7 @@ class SACConfig:
         for name in ("gamma", "tau"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} must be from 0 to 1, not {getattr(self, name)}.")
-        for name in ("learning_rate", "adam_eps"):
+        for name in ("learning_rate", "adam_eps", "initial_temperature"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingError(f"{name} must be positive, not {getattr(self, name)}.")
         if self.clip is not None and not self.clip > 0:

@@ -77,9 +77,10 @@ class _TaskMajorObjective(ABC):
 
 
 class CriticObjective(_TaskMajorObjective):
-    """Half the squared error of each of the twins, summed, and averaged over a task's samples.
+    """The twins' errors, averaged over a task's samples.
 
-    Haarnoja et al., Soft Actor-Critic Algorithms and Applications (2018), Eq. 5.
+    Haarnoja et al., Soft Actor-Critic Algorithms and Applications (2018), Eq. 5, if errors are
+    squared ones.
 
     Args:
         critic: The twins.
@@ -99,9 +100,8 @@ class CriticObjective(_TaskMajorObjective):
         states, actions, targets = (
             batch.rows(values, numbers) for values in (batch.states, batch.actions, batch.targets)
         )
-        first, second = self.critic.values(states, actions, numbers)
-        errors = (first - targets).square() + (second - targets).square()
-        return list((0.5 * errors).unflatten(0, (len(numbers), -1)).mean(1).unbind())
+        errors = self.critic.errors(states, actions, targets, numbers)
+        return list(errors.unflatten(0, (len(numbers), -1)).mean(1).unbind())
 
 
 class ActorObjective(_TaskMajorObjective):

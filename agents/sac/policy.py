@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from gymnasium import spaces
 from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
 from stable_baselines3.common.policies import BaseModel, BasePolicy
@@ -13,8 +14,10 @@ from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, SACPolicy
 from torch import Tensor, nn
 
+from robomtl.agents.sac.histogram import Histogram
 from robomtl.agents.sac.networks import NETWORKS, Sizes
 from robomtl.agents.sac.observation import Layout
+from robomtl.agents.sac.return_scale import ReturnScale
 from robomtl.agents.sac.standardisation import Standardisation
 
 
@@ -90,7 +93,8 @@ class TaskActor(BasePolicy):
 class TaskCritic(BaseModel):
     """Twin networks that value an action in a state of a task.
 
-    Args: as for `TaskActor`.
+    Args: as for `TaskActor`, and
+        categorical: Whether they learn histograms of values instead of numbers.
     """
 
     optimizer: torch.optim.Optimizer
@@ -104,23 +108,46 @@ class TaskCritic(BaseModel):
         network: str,
         sizes: dict[str, Any],
         standardisation: Standardisation | None = None,
+        categorical: bool = False,
     ) -> None:
         super().__init__(observation_space, action_space)
         self.layout = layout
         self.standardisation = standardisation
         inputs = layout.states + get_action_dim(action_space)
-        described = Sizes(inputs=inputs, outputs=1, tasks=layout.tasks, **sizes)
+        self.histogram = Histogram() if categorical else None
+        outputs = Histogram.bins if categorical else 1
+        described = Sizes(inputs=inputs, outputs=outputs, tasks=layout.tasks, **sizes)
         self.twins = nn.ModuleList(NETWORKS[network](described) for _ in range(2))
 
     def values(
         self, states: Tensor, actions: Tensor, tasks: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
         """Return what each of the twins says, (B,) each."""
+        first, second = self._outputs(states, actions, tasks)
+        if self.histogram is None:
+            return first[:, 0], second[:, 0]
+        return self.histogram.decode(first), self.histogram.decode(second)
+
+    def errors(
+        self, states: Tensor, actions: Tensor, targets: Tensor, tasks: Sequence[int]
+    ) -> Tensor:
+        """Return how far both twins are from target values (B,), summed, (B,).
+
+        Half of the squared distance, or the cross entropy with the target's histogram.
+        """
+        outputs = self._outputs(states, actions, tasks)
+        if self.histogram is None:
+            first, second = ((output[:, 0] - targets).square() for output in outputs)
+            return 0.5 * (first + second)
+        wanted = self.histogram.encode(targets)
+        first, second = (F.cross_entropy(o, wanted, reduction="none") for o in outputs)
+        return first + second
+
+    def _outputs(self, states: Tensor, actions: Tensor, tasks: Sequence[int]) -> list[Tensor]:
         if self.standardisation is not None:
             states = self.standardisation(states, tasks)
         inputs = torch.cat((states, actions), 1)
-        first, second = (twin(inputs, tasks)[:, 0] for twin in self.twins)
-        return first, second
+        return [twin(inputs, tasks) for twin in self.twins]
 
     def forward(self, obs: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
         """Return both values (B, 1) for observations with their one-hot."""
@@ -141,8 +168,13 @@ class MultiTaskPolicy(SACPolicy):
         depth: Hidden layers.
         layer_norm: Whether they are normalised.
         standardise: Whether states are.
+        categorical: Whether critics learn histograms of values.
+        normalise_returns: Whether rewards are divided by what `return_scale` says.
         use_sde: Must be false: exploration that depends on the state is not supported.
         optimizer_kwargs: Options of Adam.
+
+    Attributes:
+        return_scale: How large returns of each task are; none if nobody wants to know.
     """
 
     actor: Any  # a TaskActor; the others are TaskCritics, which are none of the base class's types
@@ -161,6 +193,8 @@ class MultiTaskPolicy(SACPolicy):
         depth: int,
         layer_norm: bool,
         standardise: bool = False,
+        categorical: bool = False,
+        normalise_returns: bool = False,
         use_sde: bool = False,
         optimizer_kwargs: dict[str, Any] | None = None,
     ) -> None:
@@ -173,9 +207,12 @@ class MultiTaskPolicy(SACPolicy):
             "layer_norm": layer_norm,
         }
         self._standardise = standardise
+        self._categorical = categorical
         super().__init__(
             observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs
         )
+        self._normalise_returns = normalise_returns
+        self.return_scale = ReturnScale(tasks) if normalise_returns else None
 
     def make_actor(self, features_extractor: Any = None) -> Any:
         """Return a new actor."""
@@ -186,7 +223,11 @@ class MultiTaskPolicy(SACPolicy):
 
     def make_critic(self, features_extractor: Any = None) -> Any:
         """Return new twin critics, which standardise states as the actor does."""
-        return TaskCritic(**self._made_of(), standardisation=self.actor.standardisation)
+        return TaskCritic(
+            **self._made_of(),
+            standardisation=self.actor.standardisation,
+            categorical=self._categorical,
+        )
 
     def _made_of(self) -> dict[str, Any]:
         sizes: dict[str, Any] = dict(self._described)
@@ -207,4 +248,6 @@ class MultiTaskPolicy(SACPolicy):
             "optimizer_kwargs": self.optimizer_kwargs,
             **self._described,
             "standardise": self._standardise,
+            "categorical": self._categorical,
+            "normalise_returns": self._normalise_returns,
         }

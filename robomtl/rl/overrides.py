@@ -42,8 +42,14 @@ class Overrides:
     """Whether hidden layers are normalised."""
     standardise: bool | None = None
     """Whether states are standardised, each task's by its own statistics."""
+    normalise_returns: bool | None = None
+    """Whether each task's rewards are divided by the deviation of its returns."""
+    critic_loss: Literal["squared_error", "cross_entropy"] | None = None
+    """How critics learn."""
     temperature: Literal["per_task", "shared"] | None = None
     """Whether each task learns its own entropy temperature."""
+    initial_temperature: float | None = None
+    """Entropy temperature to begin with."""
     learning_rate: float | None = None
     """Adam's."""
     gamma: float | None = None

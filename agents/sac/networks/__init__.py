@@ -7,6 +7,7 @@ from robomtl.agents.sac.networks.encoded import Encoded
 from robomtl.agents.sac.networks.multi_head import MultiHead
 from robomtl.agents.sac.networks.network import Sizes, TaskNetwork
 from robomtl.agents.sac.networks.one_hot import OneHot
+from robomtl.agents.sac.networks.one_hot_multi_head import OneHotMultiHead
 from robomtl.agents.sac.networks.separate import Separate
 from robomtl.agents.sac.networks.shared import Shared
 from robomtl.agents.sac.networks.soft_modular import SoftModular
@@ -18,6 +19,7 @@ NETWORKS: dict[str, type[TaskNetwork]] = {
     "one_hot": OneHot,
     "encoded": Encoded,
     "multi_head": MultiHead,
+    "one_hot_multi_head": OneHotMultiHead,
     "soft_modular": SoftModular,
     "care": Care,
     "separate": Separate,

@@ -300,6 +300,8 @@ def test_a_loss_that_is_no_number_stops_the_run_by_name():
     [
         {"network": "multi_haed"},
         {"temperature": "both"},
+        {"critic_loss": "huber"},
+        {"initial_temperature": 0.0},
         {"width": 0},
         {"batch_size": 0},
         {"gamma": 1.5},

@@ -100,6 +100,7 @@ def test_who_owns_what():
         "one_hot": 0,
         "encoded": 50,
         "multi_head": 16 * 2 + 2,
+        "one_hot_multi_head": 16 * 2 + 2,
         "soft_modular": 16,
         "care": 50,
         "separate": total // _TASKS,
