@@ -82,6 +82,21 @@ def perceptron(inputs: int, sizes: Sizes) -> nn.Sequential:
     return nn.Sequential(*hidden(inputs, sizes), nn.Linear(sizes.width, sizes.outputs))
 
 
+class OneHotTask(nn.Module):
+    """Adds the one-hot vector of its task to each row."""
+
+    unit: Tensor
+
+    def __init__(self, tasks: int) -> None:
+        super().__init__()
+        self.register_buffer("unit", torch.eye(tasks), persistent=False)
+
+    def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
+        """Return (B, inputs + T)."""
+        task = self.unit[list(tasks)].repeat_interleave(len(rows) // len(tasks), 0)
+        return torch.cat((rows, task), 1)
+
+
 class TaskEncodings(nn.Module):
     """A learned vector for each task, which is that task's own parameter."""
 

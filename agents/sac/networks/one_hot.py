@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from robomtl.agents.sac.networks.network import Sizes, TaskNetwork, perceptron
+from robomtl.agents.sac.networks.network import OneHotTask, Sizes, TaskNetwork, perceptron
 
 
 class OneHot(TaskNetwork):
@@ -17,14 +16,11 @@ class OneHot(TaskNetwork):
     columns of one matrix; only their own task ever changes them, though.
     """
 
-    unit: Tensor
-
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.layers = perceptron(sizes.inputs + sizes.tasks, sizes)
-        self.register_buffer("unit", torch.eye(sizes.tasks), persistent=False)
+        self.told = OneHotTask(sizes.tasks)
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""
-        task = self.unit[list(tasks)].repeat_interleave(len(rows) // len(tasks), 0)
-        return self.layers(torch.cat((rows, task), 1))
+        return self.layers(self.told(rows, tasks))
