@@ -11,7 +11,7 @@ an error, so no gradient is lost unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -92,19 +92,31 @@ class Taskwise(TorchFunctionMode):
             for row, gradient in zip(rows, gradients, strict=True):
                 row += gradient
 
-    def whole(self, parameter: Tensor, *rows: Tensor) -> Sequence[Tensor] | None:
-        """Return a parameter's block and each of `rows` as (K, rows of a task, ...).
+    def grouped(self, rows: Tensor) -> Tensor:
+        """Return a layer's rows (B, ...) as (K, most rows of a task, ...), filled up with zeros."""
+        groups = self.split(rows)
+        if len({len(group) for group in groups}) == 1:
+            return rows.unflatten(0, (len(groups), -1))
+        return nn.utils.rnn.pad_sequence(list(groups), batch_first=True)
 
-        Then all tasks can be written with one operation. That needs a block that is still empty,
-        of the same precision, and tasks with the same number of samples; otherwise it is none.
+    def add_all(
+        self, parameter: Tensor | None, operation: Callable[..., Tensor], *inputs: Any
+    ) -> None:
+        """Add the result of an operation, all tasks' gradients (K, *shape), to what was collected.
+
+        It is computed in place where nothing was collected yet.
         """
-        block = self._blocks.get(id(parameter))
-        if block is None or id(parameter) not in self._empty:
-            return None
-        if len(set(self._counts)) > 1 or block.dtype != rows[0].dtype:
-            return None
+        block = None if parameter is None else self._blocks.get(id(parameter))
+        if block is None:
+            return
+        if id(parameter) not in self._empty:
+            block += operation(*inputs)
+            return
         self._empty.remove(id(parameter))
-        return [block, *(x.unflatten(0, (len(self._counts), -1)) for x in rows)]
+        if inputs[0].dtype == block.dtype:
+            operation(*inputs, out=block)
+        else:
+            block.copy_(operation(*inputs))
 
     def finish(self) -> list[bool]:
         """Set to zero what no layer has added to, and say which parameters any layer uses."""

@@ -37,17 +37,9 @@ class _Linear(torch.autograd.Function):
         mode, weight = ctx.mode, ctx.weight
         below = upstream @ weight.to(upstream.dtype) if ctx.needs_input_grad[0] else None
         d, x = upstream.flatten(0, -2), x.flatten(0, -2)
-        if whole := mode.whole(weight, d, x):
-            block, ds, xs = whole
-            torch.bmm(ds.transpose(1, 2), xs, out=block)
-        else:
-            pairs = zip(mode.split(d), mode.split(x), strict=True)
-            mode.add(weight, [ds.T @ xs for ds, xs in pairs])
-        if ctx.bias is not None:
-            if whole := mode.whole(ctx.bias, d):
-                torch.sum(whole[1], 1, out=whole[0])
-            else:
-                mode.add(ctx.bias, [ds.sum(0) for ds in mode.split(d)])
+        ds, xs = mode.grouped(d), mode.grouped(x)
+        mode.add_all(weight, torch.bmm, ds.transpose(1, 2), xs)
+        mode.add_all(ctx.bias, torch.sum, ds, 1)
         return below, None, None, None, None
 
 
