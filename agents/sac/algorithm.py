@@ -165,9 +165,10 @@ class MultiTaskSAC(SAC):
                 "VecNormalize is not supported: its statistics would mix the tasks'. Normalise "
                 "inside each environment."
             )
-        if self._last_obs is None and self.policy.return_scale is not None:
-            self.policy.return_scale.start_episodes()
+        before = self._last_obs
         found = super()._setup_learn(*args, **kwargs)
+        if self._last_obs is not before and self.policy.return_scale is not None:
+            self.policy.return_scale.start_episodes()
         self.replay_buffer.layout.check(np.asarray(self._last_obs))
         return found
 

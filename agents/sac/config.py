@@ -39,7 +39,7 @@ class SACConfig:
     standardise: bool = False
     """Whether states are standardised, each task's by its own statistics."""
     normalise_returns: bool = False
-    """Whether each task's rewards are learned from divided by its returns' deviation."""
+    """Whether rewards are divided, for learning, by the deviation of their task's returns."""
     critic_loss: Literal["squared_error", "cross_entropy"] = "squared_error"
     """How critics learn: a number, or a histogram, which needs `normalise_returns`."""
     temperature: Literal["per_task", "shared"] = "per_task"

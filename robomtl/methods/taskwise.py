@@ -72,12 +72,7 @@ class Taskwise(TorchFunctionMode):
         Raises:
             UnsuitableObjectiveError: Samples do not all have the same number of rows.
         """
-        each, rest = divmod(len(rows), sum(self._counts))
-        if rest:
-            raise UnsuitableObjectiveError(
-                f"A layer sees {len(rows)} rows for {sum(self._counts)} samples; it should see the "
-                "same number for each sample."
-            )
+        each = self._rows_of_a_sample(rows)
         return rows.split([count * each for count in self._counts])
 
     def add(self, parameter: Tensor | None, gradients: Sequence[Tensor]) -> None:
@@ -94,10 +89,10 @@ class Taskwise(TorchFunctionMode):
 
     def grouped(self, rows: Tensor) -> Tensor:
         """Return a layer's rows (B, ...) as (K, most rows of a task, ...), filled up with zeros."""
-        groups = self.split(rows)
-        if len({len(group) for group in groups}) == 1:
-            return rows.unflatten(0, (len(groups), -1))
-        return nn.utils.rnn.pad_sequence(list(groups), batch_first=True)
+        if len(set(self._counts)) > 1:
+            return nn.utils.rnn.pad_sequence(list(self.split(rows)), batch_first=True)
+        self._rows_of_a_sample(rows)
+        return rows.unflatten(0, (len(self._counts), -1))
 
     def add_all(
         self, parameter: Tensor | None, operation: Callable[..., Tensor], *inputs: Any
@@ -123,6 +118,15 @@ class Taskwise(TorchFunctionMode):
         for number in self._empty:
             self._blocks[number].zero_()
         return [number not in self._empty for number in self._blocks]
+
+    def _rows_of_a_sample(self, rows: Tensor) -> int:
+        each, rest = divmod(len(rows), sum(self._counts))
+        if rest:
+            raise UnsuitableObjectiveError(
+                f"A layer sees {len(rows)} rows for {sum(self._counts)} samples; it should see the "
+                "same number for each sample."
+            )
+        return each
 
     def _shares(self, value: Any) -> bool:
         """Whether a shared parameter is among nested arguments; called for every operation."""

@@ -50,6 +50,24 @@ def test_a_run_goes_on_as_if_it_had_not_stopped_to_the_bit(method, tmp_path):
     assert again.episodes.state_dict() == whole.episodes.state_dict()
 
 
+@pytest.mark.parametrize("network", ["multi_head", "one_hot_multi_head"])
+def test_histograms_in_units_of_returns_go_on_to_the_bit_too(network, tmp_path):
+    settings = {
+        "network": network, "normalise_returns": True, "critic_loss": "cross_entropy",
+        "initial_temperature": 0.1,
+    }  # fmt: skip
+    whole = make(**settings).learn(3 * 35)
+    stopped = make(**settings).learn(3 * 25)  # within an episode
+    stopped.save_checkpoint(tmp_path)
+    again = make(seed=9, **settings)
+    again.load_checkpoint(tmp_path)
+    again.learn(3 * 10, reset_num_timesteps=False)
+    extra = "return_scale._extra_state"
+    states = [model.policy.state_dict() for model in (whole, again)]
+    assert states[0].pop(extra) == states[1].pop(extra)
+    assert all(value.equal(states[1][name]) for name, value in states[0].items())
+
+
 def test_saving_changes_nothing_and_a_callback_saves_between_steps(tmp_path):
     whole = make().learn(3 * 70)
     saving = make().learn(3 * 70, callback=Checkpoints(tmp_path, every=20))

@@ -74,6 +74,10 @@ def test_a_saved_model_keeps_its_unit_but_not_its_episodes(tmp_path):
     loaded.learn(3)
     assert after.count == before.count + 1
     np.testing.assert_allclose(after.returns, loaded.replay_buffer.sample(3).rewards[:, 0])
+    model.learn(3)  # which starts anew
+    assert before.count == 26
+    last_rewards = model.replay_buffer.rows[:, 25, -2]  # the last column is whether it ended
+    np.testing.assert_allclose(before.returns, last_rewards, rtol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", ["per_task", "shared"])
