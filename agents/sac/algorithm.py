@@ -81,33 +81,35 @@ class MultiTaskSAC(SAC):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ) -> None:
-        self.config = config or SACConfig()
+        config = config or SACConfig()
+        self.config = config
         self.tasks = _tasks(env)
         count = len(self.tasks)
         super().__init__(
             policy,
             env,
-            learning_rate=self.config.learning_rate,
-            buffer_size=self.config.buffer_size * count,
+            learning_rate=config.learning_rate,
+            buffer_size=config.buffer_size * count,
             # Until this many steps were made, actions are random; learning starts one step later.
-            learning_starts=self.config.warm_up * count,
-            batch_size=self.config.batch_size * count,
-            tau=self.config.tau,
-            gamma=self.config.gamma,
+            learning_starts=config.warm_up * count,
+            batch_size=config.batch_size * count,
+            tau=config.tau,
+            gamma=config.gamma,
+            target_entropy="auto" if config.target_entropy is None else config.target_entropy,
             # None after the step, where they are made during it.
-            gradient_steps=0 if self.config.overlap else self.config.updates_per_step,
+            gradient_steps=0 if config.overlap else config.updates_per_step,
             replay_buffer_class=TaskReplay,
             replay_buffer_kwargs={"tasks": self.tasks, "seed": seed},
             policy_kwargs={
                 "tasks": count,
-                "network": self.config.network,
-                "width": self.config.width,
-                "depth": self.config.depth,
-                "layer_norm": self.config.layer_norm,
-                "standardise": self.config.standardise,
-                "normalise_returns": self.config.normalise_returns,
-                "categorical": self.config.critic_loss == "cross_entropy",
-                "optimizer_kwargs": {"eps": self.config.adam_eps, "fused": True},
+                "network": config.network,
+                "width": config.width,
+                "depth": config.depth,
+                "layer_norm": config.layer_norm,
+                "standardise": config.standardise,
+                "normalise_returns": config.normalise_returns,
+                "categorical": config.critic_loss == "cross_entropy",
+                "optimizer_kwargs": {"eps": config.adam_eps, "fused": True},
             },
             tensorboard_log=tensorboard_log,
             verbose=verbose,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from robomtl.agents.sac.exceptions import SettingError
@@ -46,6 +47,8 @@ class SACConfig:
     """Whether each task learns its own entropy temperature, or all learn one."""
     initial_temperature: float = 1.0
     """Entropy temperature to begin with, in units of the rewards that are learned from."""
+    target_entropy: float | None = None
+    """Entropy of actions that temperatures are learned for; none for minus their dimension."""
     learning_rate: float = 3e-4
     """Adam's, for actor, critics and temperatures."""
     adam_eps: float = 1e-8
@@ -92,5 +95,7 @@ class SACConfig:
         for name in ("learning_rate", "adam_eps", "initial_temperature"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingError(f"{name} must be positive, not {getattr(self, name)}.")
+        if self.target_entropy is not None and not isfinite(self.target_entropy):
+            raise SettingError(f"target_entropy must be finite; it is {self.target_entropy}.")
         if self.clip is not None and not self.clip > 0:
             raise SettingError(f"clip must be positive, or none; it is {self.clip}.")

@@ -50,6 +50,8 @@ class Overrides:
     """Whether each task learns its own entropy temperature."""
     initial_temperature: float | None = None
     """Entropy temperature to begin with."""
+    target_entropy: float | None = None
+    """Entropy of actions that temperatures are learned for."""
     learning_rate: float | None = None
     """Adam's."""
     gamma: float | None = None

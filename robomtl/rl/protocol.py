@@ -137,6 +137,7 @@ PROTOCOLS: dict[str, Protocol] = {
                 normalise_returns=True,
                 critic_loss="cross_entropy",
                 initial_temperature=0.1,
+                target_entropy=-2.0,
                 learning_rate=1e-3,
                 gamma=0.95,
                 batch_size=32,
