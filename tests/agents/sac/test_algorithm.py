@@ -163,7 +163,10 @@ def test_each_task_has_its_temperature_or_all_have_one():
     model, _ = ready()
     density = torch.tensor([-5.0, 2.0, 7.0])  # the entropy that is wanted is -2
     model._step_temperatures(density)
-    assert (model.log_ent_coef.sign().tolist()) == [-1.0, 0.0, 1.0]
+    assert model.log_ent_coef.sign().tolist() == [-1.0, 0.0, 1.0]
+    model, _ = ready(target_entropy=5.0)
+    model._step_temperatures(density)
+    assert model.log_ent_coef.sign().tolist() == [0.0, 1.0, 1.0]
     model, _ = ready(temperature="shared")
     model._step_temperatures(density)
     assert model.log_ent_coef.shape == (1,)
@@ -302,6 +305,7 @@ def test_a_loss_that_is_no_number_stops_the_run_by_name():
         {"temperature": "both"},
         {"critic_loss": "huber"},
         {"initial_temperature": 0.0},
+        {"target_entropy": float("-inf")},
         {"width": 0},
         {"batch_size": 0},
         {"gamma": 1.5},
