@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from robomtl.data.atomic import write_atomically
@@ -22,7 +23,7 @@ from robomtl.rl.outcome import MEASURES, PARTS, Outcome
 Outcomes = Mapping[str, Sequence[Outcome]]
 
 _COLUMNS = 5
-_BINS = 60
+_BINS = 24
 
 
 def draw_success(path: Path, outcomes: Outcomes, aggregate: str, caption: str) -> None:
@@ -95,6 +96,9 @@ def draw_conflict(path: Path, outcomes: Outcomes, caption: str) -> None:
             _decorate(panel, "", f"{part}: {measure.replace('_', ' ')}")
             if measure == "condition_number":
                 panel.set_yscale("log")
+                panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                panel.yaxis.set_minor_formatter(NullFormatter())
     figure.supxlabel("environment steps", fontsize=9)
     _legend(figure, list(outcomes), shown)
     _save(path, figure, caption)

@@ -40,11 +40,11 @@ def test_what_is_changed_is_listed_and_nothing_else():
     overrides = Overrides(steps=300_000, width=400, layer_norm=True, clip=1.0)
     card = protocol_card("lite", overrides, ())
     assert card["modified"] == {
-        "steps_per_task": [100_000, 30_000],
+        "steps_per_task": [65_000, 30_000],
         "width": [256, 400],
         "clip": [None, 1.0],
     }
-    assert "steps_per_task 30,000 (was 100,000)" in card_line(card)
+    assert "steps_per_task 30,000 (was 65,000)" in card_line(card)
     protocol = card_protocol(card)
     assert protocol.sac == replace(PROTOCOLS["lite"].sac, width=400, clip=1.0)
 
