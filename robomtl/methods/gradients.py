@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from robomtl.methods.taskwise import Taskwise
 
 Gradients = Sequence[Tensor | None]
 """One gradient per parameter; none where a parameter is not used."""
+
+_NARROW = 4000  # entries of a parameter
 
 Check = Callable[[Sequence[Tensor]], None]
 """Looks at the task losses before anything is differentiated, and raises if they are not finite."""
@@ -109,17 +113,38 @@ class GradientMatrix(TaskGradients):
         self.blocks = blocks
         self.used = [True] * len(blocks)
 
+    @cached_property
+    def _pieces(self) -> list[tuple[list[int], Tensor]]:
+        """The matrix in few pieces (K, n), each with the numbers of the parameters in it.
+
+        Narrow blocks are copied into one, since every product takes its time to start.
+        """
+        pieces: list[tuple[list[int], Tensor]] = []
+        narrow: dict[Any, list[int]] = defaultdict(list)
+        for number, block in enumerate(self.blocks):
+            if block[0].numel() < _NARROW:
+                narrow[block.dtype, block.device].append(number)
+            else:
+                pieces.append(([number], block.flatten(1)))
+        for members in narrow.values():
+            rows = [self.blocks[i].reshape(len(self.tasks), -1) for i in members]
+            pieces.append((members, torch.cat(rows, 1)))
+        return pieces
+
     def _rows(self) -> list[Tensor]:
-        return self.blocks
+        return [rows for _, rows in self._pieces]
 
     def combine(self, coefficients: Tensor) -> list[Tensor | None]:
         """Return sum_i c_i g_i for each shared parameter; none where no task uses it."""
-        row = coefficients.to(self.blocks[0])[None]
+        found: list[Tensor | None] = [None] * len(self.blocks)
         with unrounded():
-            return [
-                torch.mm(row, block.flatten(1)).view(block.shape[1:]) if used else None
-                for block, used in zip(self.blocks, self.used, strict=True)
-            ]
+            for members, rows in self._pieces:
+                shapes = [self.blocks[i].shape[1:] for i in members]
+                product = torch.mm(coefficients.to(rows)[None], rows)[0]
+                parts = product.split([shape.numel() for shape in shapes])
+                for i, shape, part in zip(members, shapes, parts, strict=True):
+                    found[i] = part.view(shape) if self.used[i] else None
+        return found
 
     def scaled(self, factors: Sequence[Tensor | float]) -> GradientMatrix:
         """Return a copy with each entry multiplied by its parameter's factor.
@@ -143,11 +168,15 @@ class GradientMatrix(TaskGradients):
         """Return <g_i, v> for each task, (K,) float64, with v over shared and own parameters."""
         with unrounded():
             products = [
-                torch.mv(block.flatten(1), v.reshape(-1))
-                for block, v in zip(self.blocks, shared, strict=True)
-                if v is not None
+                torch.mv(rows, torch.cat([self._flat(i, shared[i]) for i in members]))
+                for members, rows in self._pieces
             ]
         return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
+
+    def _flat(self, number: int, direction: Tensor | None) -> Tensor:
+        if direction is None:
+            return torch.zeros_like(self.blocks[number][0]).reshape(-1)
+        return direction.reshape(-1)
 
 
 class GradientBuffer:

@@ -12,17 +12,17 @@ an error, so no gradient is lost unnoticed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from robomtl.methods.exceptions import UnsuitableObjectiveError
 from robomtl.methods.taskwise_layers import LAYERS
 
 
-class Taskwise(TorchFunctionMode):
+class Taskwise:
     """While active, shared parameters collect one gradient per task in a backward pass.
 
     Linear layers, 2-D convolutions, group and layer norms and embeddings are supported, under
@@ -35,25 +35,40 @@ class Taskwise(TorchFunctionMode):
         counts: Samples of each task, in their order in the batch.
 
     Attributes:
+        counts: Samples of each task.
         root: Differentiating with respect to it reaches every layer.
     """
 
     def __init__(
         self, parameters: Sequence[nn.Parameter], blocks: Sequence[Tensor], counts: Sequence[int]
     ) -> None:
-        super().__init__()
         self.root = torch.zeros((), requires_grad=True)
+        self._parameters = list(parameters)
         self._blocks = {id(p): block for p, block in zip(parameters, blocks, strict=True)}
-        self._counts = list(counts)
+        self.counts = list(counts)
         self._empty = set(self._blocks)
+        self._kinds: list[type] = []
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run `func`, split by task if it is a layer with a shared parameter."""
-        kwargs = kwargs or {}
-        if not self._shares((args, kwargs)):
-            return func(*args, **kwargs)
+    def __enter__(self) -> Self:
+        """Watch where the shared parameters go."""
+        self._kinds = [type(parameter) for parameter in self._parameters]
+        for parameter in self._parameters:
+            parameter.__class__ = _Watched
+        _Watched.watcher = self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let the parameters be what they were."""
+        _Watched.watcher = None
+        for parameter, kind in zip(self._parameters, self._kinds, strict=True):
+            parameter.__class__ = kind
+
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a function of a shared parameter, split by task if it is a layer.
+
+        Raises:
+            UnsuitableObjectiveError: Its result depends on the parameter, and it is no layer known.
+        """
         if func in LAYERS:
             return LAYERS[func](self, *args, **kwargs)
         result = func(*args, **kwargs)
@@ -73,7 +88,7 @@ class Taskwise(TorchFunctionMode):
             UnsuitableObjectiveError: Samples do not all have the same number of rows.
         """
         each = self._rows_of_a_sample(rows)
-        return rows.split([count * each for count in self._counts])
+        return rows.split([count * each for count in self.counts])
 
     def add(self, parameter: Tensor | None, gradients: Sequence[Tensor]) -> None:
         """Add each task's gradient to what a shared parameter has collected."""
@@ -87,31 +102,30 @@ class Taskwise(TorchFunctionMode):
             for row, gradient in zip(rows, gradients, strict=True):
                 row += gradient
 
-    def grouped(self, rows: Tensor) -> Tensor:
-        """Return a layer's rows (B, ...) as (K, most rows of a task, ...), filled up with zeros."""
-        if len(set(self._counts)) > 1:
-            return nn.utils.rnn.pad_sequence(list(self.split(rows)), batch_first=True)
-        self._rows_of_a_sample(rows)
-        return rows.unflatten(0, (len(self._counts), -1))
-
-    def add_all(
-        self, parameter: Tensor | None, operation: Callable[..., Tensor], *inputs: Any
+    def add_stretches(
+        self, parameter: Tensor | None, operation: Callable[..., Tensor], *inputs: Tensor
     ) -> None:
-        """Add the result of an operation, all tasks' gradients (K, *shape), to what was collected.
+        """Add what an operation makes of the rows of tasks with equally many samples.
 
-        It is computed in place where nothing was collected yet.
+        Args:
+            parameter: Whose gradients it makes.
+            operation: Takes each input's rows (k, rows of a task, ...), for k tasks that follow
+                each other, and gives their gradients (k, *shape), in `out` if that is given.
+            inputs: A layer's rows, (B, ...) each.
         """
         block = None if parameter is None else self._blocks.get(id(parameter))
         if block is None:
             return
-        if id(parameter) not in self._empty:
-            block += operation(*inputs)
-            return
-        self._empty.remove(id(parameter))
-        if inputs[0].dtype == block.dtype:
-            operation(*inputs, out=block)
-        else:
-            block.copy_(operation(*inputs))
+        fresh = id(parameter) in self._empty
+        self._empty.discard(id(parameter))
+        in_place = fresh and inputs[0].dtype == block.dtype
+        for tasks, rows in self._stretches(inputs):
+            if in_place:
+                operation(*rows, out=block[tasks])
+            elif fresh:
+                block[tasks].copy_(operation(*rows))
+            else:
+                block[tasks] += operation(*rows)
 
     def finish(self) -> list[bool]:
         """Set to zero what no layer has added to, and say which parameters any layer uses."""
@@ -120,22 +134,44 @@ class Taskwise(TorchFunctionMode):
         return [number not in self._empty for number in self._blocks]
 
     def _rows_of_a_sample(self, rows: Tensor) -> int:
-        each, rest = divmod(len(rows), sum(self._counts))
+        each, rest = divmod(len(rows), sum(self.counts))
         if rest:
             raise UnsuitableObjectiveError(
-                f"A layer sees {len(rows)} rows for {sum(self._counts)} samples; it should see the "
+                f"A layer sees {len(rows)} rows for {sum(self.counts)} samples; it should see the "
                 "same number for each sample."
             )
         return each
 
-    def _shares(self, value: Any) -> bool:
-        """Whether a shared parameter is among nested arguments; called for every operation."""
-        if id(value) in self._blocks:
-            return True
-        kind = type(value)
-        if kind is tuple or kind is list:
-            return any(map(self._shares, value))
-        return kind is dict and any(map(self._shares, value.values()))
+    def _stretches(self, inputs: Sequence[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
+        """Yield stretches of tasks with equally many samples, and their rows of each input."""
+        each = [self._rows_of_a_sample(rows) for rows in inputs]
+        task = sample = 0
+        for count, same in groupby(self.counts):
+            tasks = len(list(same))
+            samples = slice(sample, sample + tasks * count)
+            yield (
+                slice(task, task + tasks),
+                [
+                    rows[samples.start * n : samples.stop * n].unflatten(0, (tasks, count * n))
+                    for rows, n in zip(inputs, each, strict=True)
+                ],
+            )
+            task += tasks
+            sample = samples.stop
+
+
+class _Watched(nn.Parameter):
+    """A shared parameter for as long as a `Taskwise` is active, which hears of every use of it."""
+
+    watcher: ClassVar[Taskwise | None] = None
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        with torch._C.DisableTorchFunctionSubclass():
+            assert cls.watcher is not None
+            return cls.watcher.run(func, args, kwargs or {})
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ and hands it to the `Taskwise` mode that called it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,9 +38,8 @@ class _Linear(torch.autograd.Function):
         mode, weight = ctx.mode, ctx.weight
         below = upstream @ weight.to(upstream.dtype) if ctx.needs_input_grad[0] else None
         d, x = upstream.flatten(0, -2), x.flatten(0, -2)
-        ds, xs = mode.grouped(d), mode.grouped(x)
-        mode.add_all(weight, torch.bmm, ds.transpose(1, 2), xs)
-        mode.add_all(ctx.bias, torch.sum, ds, 1)
+        mode.add_stretches(weight, _products, d, x)
+        mode.add_stretches(ctx.bias, _sums, d)
         return below, None, None, None, None
 
 
@@ -75,6 +75,13 @@ class _Conv2d(torch.autograd.Function):
         below = None
         if ctx.needs_input_grad[0]:
             below = gradients(upstream, x, [True, False, False])[0]
+        if _unfolding_pays(upstream, weight, len(mode.counts), groups, dilation):
+            kernel = weight.shape[2:]
+            pixels = upstream.permute(0, 2, 3, 1).flatten(0, 2)
+            windows = _windows(x, kernel, geometry[0], geometry[1])
+            mode.add_stretches(ctx.weight, partial(_filters, kernel), pixels, windows)
+            mode.add_stretches(bias, _sums, pixels)
+            return below, None, None, None, None, None
         wanted = [False, True, bias is not None]
         pairs = zip(mode.split(upstream), mode.split(x), strict=True)
         found = [gradients(d, own, wanted) for d, own in pairs]
@@ -255,3 +262,48 @@ def _cast(x: Tensor) -> Tensor:
 
 def _pair(value: int | Sequence[int]) -> list[int]:
     return [value, value] if isinstance(value, int) else list(value)
+
+
+def _products(d: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return each task's gradient of a linear layer's weight, of rows (k, N, ...)."""
+    return torch.bmm(d.mT, x, out=out)
+
+
+def _sums(d: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return each task's gradient of a bias, of rows (k, N, channels)."""
+    return torch.sum(d, 1, out=out)
+
+
+def _filters(
+    kernel: Sequence[int], d: Tensor, windows: Tensor, out: Tensor | None = None
+) -> Tensor:
+    """Return each task's gradient of a convolution's weight, of its pixels and their windows."""
+    found = torch.bmm(d.mT, windows).unflatten(-1, (*kernel, -1)).movedim(-1, 2)
+    return found if out is None else out.copy_(found)
+
+
+def _windows(
+    x: Tensor, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    """Return what each pixel of a convolution's output sees, (pixels, height * width * inputs)."""
+    (height, width), (down, across), (top, left) = kernel, stride, padding
+    images = x.permute(0, 2, 3, 1)
+    if top or left:
+        images = F.pad(images, (0, 0, left, left, top, top))
+    windows = images.unfold(1, height, down).unfold(2, width, across)
+    return windows.movedim(3, -1).flatten(3).flatten(0, 2)
+
+
+def _unfolding_pays(
+    upstream: Tensor, weight: Tensor, tasks: int, groups: int, dilation: int | Sequence[int]
+) -> bool:
+    """Whether a convolution's task gradients are faster had as products of unfolded images.
+
+    A library's backward pass, called for each task, starts slowly; an unfolded image is as many
+    times larger than the image as a window has pixels. Where it has one, or where a task has few
+    pixels for the size of the weight, unfolding was faster by a fifth to a half.
+    """
+    if groups != 1 or _pair(dilation) != [1, 1]:
+        return False
+    pixels = upstream[:, 0].numel() // tasks
+    return weight[0, 0].numel() == 1 or pixels <= 2 * weight[0].numel()
