@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import WeightsError
 from robomtl.methods.combination import Combination
 from robomtl.methods.recipe import Recipe
@@ -42,13 +42,13 @@ class Impartial(Aggregator):
     sums = True
 
     def __init__(self, primary: Sequence[bool]) -> None:
-        self.primary = torch.tensor(primary, dtype=torch.bool)
+        self.primary = np.array(primary, dtype=bool)
         if not self.primary.any():
             raise WeightsError(
                 "IAL scales auxiliary gradients to the primary one: none is primary."
             )
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return alpha.
 
         Raises:
@@ -57,11 +57,12 @@ class Impartial(Aggregator):
         if len(gram) != len(self.primary):
             raise WeightsError(f"There are {len(gram)} tasks; `primary` names {len(self.primary)}.")
         # What cancels in the sum of primary gradients may come out below zero by rounding.
-        length = gram[self.primary][:, self.primary].sum().clamp(min=0).sqrt()
-        own = gram.diagonal().sqrt()
-        certainty = (1 - (2 * weights).rsqrt()).clamp(0, 1)
-        alpha = torch.where(own > 0, certainty * length / own, 0.0)
-        return torch.where(self.primary, 1.0, alpha)
+        length = np.sqrt(max(0.0, gram[np.ix_(self.primary, self.primary)].sum()))
+        own = np.sqrt(gram.diagonal())
+        # Where w is at most 1 / 2, sigma is 1 or more and f(sigma) 0.
+        certainty = 1 - 1 / np.sqrt(2 * np.maximum(weights, 0.5))
+        alpha = np.divide(certainty * length, own, out=np.zeros_like(own), where=own > 0)
+        return np.where(self.primary, 1.0, alpha)
 
 
 def impartial_auxiliary_learning(recipe: Recipe) -> Combination:

@@ -18,7 +18,7 @@ MAY_IMPORT = {
 # The two lowest floors are also kept free of everybody else's robots, networks and commands.
 MAY_REQUIRE = {
     "data": {"numpy", "torch", "zarr", "numcodecs", "PIL"},
-    "methods": {"torch"},
+    "methods": {"numpy", "torch"},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import StateError
 from robomtl.methods.aggregators.validation import checked_gram, checked_weights
 
@@ -52,19 +53,19 @@ class Aggregator(ABC):
             WeightsError: The weights are of wrong length, not finite, or negative where the
                 method has no meaning for that.
         """
-        gram = checked_gram(gram)
+        matrix = checked_gram(gram)
         if weights is None:
-            weights = self.default_weights(len(gram))
+            weights = self.default_weights(len(matrix))
         else:
-            weights = checked_weights(weights, len(gram), signed=self.signed)
-        scale = gram.diagonal().max().item()
-        if len(gram) == 1 or scale == 0:
+            weights = checked_weights(weights, len(matrix), signed=self.signed)
+        scale = float(matrix.diagonal().max())
+        if len(matrix) == 1 or scale == 0:
             return weights
-        alpha = self.coefficients(gram / scale, weights)
-        return alpha * scale**self.degree if self.degree else alpha
+        alpha = self.coefficients(matrix / scale, weights.numpy())
+        return torch.from_numpy(alpha * scale**self.degree if self.degree else alpha)
 
     @abstractmethod
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return alpha, (K,).
 
         Args:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,12 @@ class AlignedMTL(Aggregator):
 
     scale: Literal["min", "median", "rmse"] = "min"
     """sigma^2: the smallest eigenvalue (the paper), the median, or the mean (authors' code)."""
-    tolerance: float = torch.finfo(torch.float32).eps
+    tolerance: float = float(np.finfo(np.float32).eps)
     """Eigenvalues up to K times this, relative to the largest, count as zero."""
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return B w."""
-        values, vectors = torch.linalg.eigh(gram)
+        values, vectors = np.linalg.eigh(gram)
         rank = int((values > values[-1] * len(gram) * self.tolerance).sum())
         values, vectors = values[-rank:], vectors[:, -rank:]
         match self.scale:
@@ -50,4 +50,4 @@ class AlignedMTL(Aggregator):
                 sigma_squared = values[(rank - 1) // 2]
             case "rmse":
                 sigma_squared = values.mean()
-        return vectors @ ((sigma_squared / values).sqrt() * (vectors.T @ weights))
+        return vectors @ (np.sqrt(sigma_squared / values) * (vectors.T @ weights))

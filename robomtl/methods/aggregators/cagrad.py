@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import SolverError
 from robomtl.methods.aggregators.nonnegative import minimise_nonnegative
 from robomtl.methods.aggregators.unit import STATIONARY, unit_gram
@@ -46,20 +46,20 @@ class CAGrad(Aggregator):
         if not self.c >= 0:
             raise MethodError(f"CAGrad's c must not be negative, but is {self.c}.")
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return w plus the coefficients of p."""
-        alpha = weights.clone()
-        radius = self.c * math.sqrt(max(0.0, (weights @ gram @ weights).item()))
+        alpha = weights.copy()
+        radius = self.c * math.sqrt(max(0.0, float(weights @ gram @ weights)))
         if radius == 0:
             return alpha
-        tasks = gram.diagonal().nonzero().flatten()
-        unit, lengths = unit_gram(gram[tasks[:, None], tasks])
+        tasks = np.flatnonzero(gram.diagonal())
+        unit, lengths = unit_gram(gram[np.ix_(tasks, tasks)])
         gains = unit @ (lengths * weights[tasks])
         alpha[tasks] += best_change(unit, 1 / lengths, gains / radius) * radius / lengths
         return alpha
 
 
-def best_change(unit: Tensor, demand: Tensor, gains: Tensor) -> Tensor:
+def best_change(unit: Array, demand: Array, gains: Array) -> Array:
     """Return z >= 0 of the unit vector p = sum_i z_i u_i that raises the smallest gain most, (K,).
 
     For a level mu, let p(mu) be the shortest p with gains_i + u_i . p >= mu demand_i for all i.
@@ -77,17 +77,17 @@ def best_change(unit: Tensor, demand: Tensor, gains: Tensor) -> Tensor:
         SolverError: The level was not found.
     """
     demand = demand / demand.min()
-    low = (gains / demand).min().item()
+    low = float((gains / demand).min())
     # Where one task alone decides, this bound is the level: rounding must not exclude it.
-    high = ((gains + 1 + 1e-9) / demand).min().item()
+    high = float(((gains + 1 + 1e-9) / demand).min())
     support = list(range(len(gains)))
-    smallest = 1e-16 / demand.max().item()
+    smallest = 1e-16 / float(demand.max())
     for attempt in range(200):
         root = _level_of_unit_length(unit, demand, gains, support)
         level = root if low < root < high and attempt < 50 else (low + high) / 2
         linear = level * demand - gains
         z, entered = minimise_nonnegative(unit, linear, support)
-        squared = (z @ linear).item()
+        squared = float(z @ linear)
         exact = level == root and set(entered) == set(support)
         if exact or high - low <= max(smallest, 1e-15 * max(abs(low), abs(high))):
             break
@@ -95,19 +95,17 @@ def best_change(unit: Tensor, demand: Tensor, gains: Tensor) -> Tensor:
         support = entered or [int((gains / demand).argmin())]
     else:
         raise SolverError(f"CAGrad found no level for {unit}, {demand}, {gains}.")
-    if z.max().item() * STATIONARY > 1:
+    if z.max() * STATIONARY > 1:
         harmless, _ = minimise_nonnegative(unit, -gains)
-        if (harmless @ -gains).item() <= 1:
+        if harmless @ -gains <= 1:
             return harmless
     return z
 
 
-def _level_of_unit_length(unit: Tensor, demand: Tensor, gains: Tensor, support: list[int]) -> float:
+def _level_of_unit_length(unit: Array, demand: Array, gains: Array, support: list[int]) -> float:
     """Return the level at which p has length 1 if the constraints in the support are tight."""
-    index = torch.tensor(support)
-    sides = torch.stack((demand[index], gains[index]), 1)
-    factor = torch.linalg.cholesky_ex(unit[index[:, None], index]).L
-    half = torch.linalg.solve_triangular(factor, sides, upper=False)
-    (a, b), (_, c) = (half.T @ half).tolist()
+    sides = np.stack((demand[support], gains[support]), 1)
+    solved = np.linalg.solve(unit[np.ix_(support, support)], sides)
+    (a, b), (_, c) = (sides.T @ solved).tolist()
     discriminant = b * b - a * (c - 1)
     return (b + math.sqrt(discriminant)) / a if discriminant >= 0 else math.nan

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.equal_cosines import pseudo_solve, solve_gram
 from robomtl.methods.aggregators.unit import normalised
 
@@ -27,17 +27,17 @@ class ConFIG(Aggregator):
 
     sums = True
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return the coefficients of d."""
-        alpha = torch.zeros_like(weights)
-        tasks = gram.diagonal().nonzero().flatten()
-        unit, lengths = normalised(gram[tasks[:, None], tasks])
+        alpha = np.zeros_like(weights)
+        tasks = np.flatnonzero(gram.diagonal())
+        unit, lengths = normalised(gram[np.ix_(tasks, tasks)])
         wanted = weights[tasks]
         v = solve_gram(unit, wanted)
         if v is None:
             v = pseudo_solve(unit, wanted)
         cosines = unit @ v
-        squared = (v @ cosines).item()  # |x|^2
-        if squared > 1e-20 * wanted.square().sum().item():
+        squared = float(v @ cosines)  # |x|^2
+        if squared > 1e-20 * float(wanted @ wanted):
             alpha[tasks] = v / lengths * ((wanted * lengths) @ cosines / squared)
         return alpha

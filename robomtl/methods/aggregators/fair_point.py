@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import SolverError
 from robomtl.methods.aggregators.unit import STATIONARY
 
 
-def fair_point(matrix: Tensor, gains: Tensor, power: float) -> Tensor:
+def fair_point(matrix: Array, gains: Array, power: float) -> Array:
     """Return the only a > 0 with (M a)_i = k_i a_i^(-p), (K,), or 0 at a stationary point.
 
     Where gradients cancel, M a = 0 for some a > 0 and there is no solution: a grows without
@@ -32,22 +32,20 @@ def fair_point(matrix: Tensor, gains: Tensor, power: float) -> Tensor:
         SolverError: Newton's method did not settle.
     """
     a = gains ** (1 / (1 + power))
-    a *= (a.square().sum() / (a @ matrix @ a)) ** (1 / (1 + power))  # best multiple of the start
+    a *= (a @ a / (a @ matrix @ a)) ** (1 / (1 + power))  # best multiple of the start
     kappa = max(1.0, (1 + power) / 2)
-    precision = torch.finfo(torch.float64).eps
+    precision = float(np.finfo(np.float64).eps)
     for _ in range(200):
         scaled = matrix * a * a[:, None]
         s = gains * a ** (1 - power)
         residual = s - scaled.sum(1)
-        noise = (scaled.abs().sum(1) / s).max().item() * precision
-        scaled.diagonal().add_(s, alpha=power)
-        factor = torch.linalg.cholesky_ex(scaled).L
-        r = torch.cholesky_solve(residual[:, None], factor).flatten()
-        low, high = (bound.item() for bound in r.aminmax())
+        noise = float((np.abs(scaled).sum(1) / s).max()) * precision
+        r = np.linalg.solve(scaled + np.diag(power * s), residual)
+        low, high = float(r.min()), float(r.max())
         fall = kappa * max(0.0, -low)
         a = a * (1 + r * (1 if fall < 0.5 else 1 / (1 + fall)))
         # Convergence is quadratic: after a step of 1e-7 the error is near 1e-14.
         if max(high, -low) < max(1e-7, noise):
-            length = (gains @ a ** (1 - power)).sqrt().item()  # sqrt(a^T M a)
-            return a if a.max().item() * STATIONARY <= length else torch.zeros_like(a)
+            length = float(np.sqrt(gains @ a ** (1 - power)))  # sqrt(a^T M a)
+            return a if a.max() * STATIONARY <= length else np.zeros_like(a)
     raise SolverError(f"No fair coefficients were found: M = {matrix}, k = {gains}, p = {power}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.fair_point import fair_point
 from robomtl.methods.aggregators.unit import unit_gram
 from robomtl.methods.exceptions import MethodError
@@ -47,12 +47,12 @@ class FairGrad(Aggregator):
         """Coefficients scale as |g|^(-2 fairness / (1 + fairness))."""
         return -self.fairness / (1 + self.fairness)
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return the alpha-fair coefficients."""
-        alpha = torch.zeros_like(weights)
-        players = ((gram.diagonal() > 0) & (weights > 0)).nonzero().flatten()
+        alpha = np.zeros_like(weights)
+        players = np.flatnonzero((gram.diagonal() > 0) & (weights > 0))
         if len(players):
-            unit, lengths = unit_gram(gram[players[:, None], players])
+            unit, lengths = unit_gram(gram[np.ix_(players, players)])
             power = 1 / self.fairness
             gains = weights[players] ** power * lengths ** (power - 1)
             alpha[players] = fair_point(unit, gains, power) / lengths

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import NonFiniteGramError
 from robomtl.methods.aggregators.stochastic import StochasticAggregator
 from robomtl.methods.aggregators.validation import checked_weights
 from robomtl.methods.exceptions import MethodError
+
+_REFUSAL = (
+    "GradDrop decides component by component, which no Gram matrix shows: give the task gradients "
+    "to its `combine` instead."
+)
 
 
 class GradDrop(StochasticAggregator):
@@ -91,11 +97,8 @@ class GradDrop(StochasticAggregator):
         Raises:
             MethodError: Always.
         """
-        raise MethodError(
-            "GradDrop decides component by component, which no Gram matrix shows: give the task "
-            "gradients to its `combine` instead."
-        )
+        raise MethodError(_REFUSAL)
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Refuse, as calling it does."""
-        return self(gram, weights)
+        raise MethodError(_REFUSAL)

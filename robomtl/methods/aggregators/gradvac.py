@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import StateError
 from robomtl.methods.aggregators.stochastic import StochasticAggregator
 from robomtl.methods.exceptions import MethodError
@@ -45,28 +47,28 @@ class GradVac(StochasticAggregator):
             raise MethodError(f"GradVac's decay must be within [0, 1], not {decay}.")
         super().__init__(seed=seed)
         self.decay = decay
-        self.targets: Tensor | None = None
+        self.targets: Array | None = None
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return the summed coefficients of all turned gradients.
 
         Raises:
             StateError: The averages are those of another number of tasks.
         """
         if self.targets is None:
-            self.targets = torch.zeros_like(gram)
+            self.targets = np.zeros_like(gram)
         elif self.targets.shape != gram.shape:
             raise StateError(
                 f"GradVac remembers cosines of {len(self.targets)} tasks and was given "
                 f"{len(gram)}. Make a new one for other tasks."
             )
         scaled = gram * weights * weights[:, None]
-        orders = self.orders(len(gram))
+        orders = self.orders(len(gram)).numpy()
         return weights * turned(scaled, orders, self.targets, self.decay).sum(0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the averages and where the random numbers are."""
-        targets = None if self.targets is None else self.targets.clone()
+        targets = None if self.targets is None else torch.tensor(self.targets)
         return {**super().state_dict(), "targets": targets}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -76,10 +78,10 @@ class GradVac(StochasticAggregator):
             StateError: The state is that of another aggregator.
         """
         super().load_state_dict(state)
-        self.targets = None if state["targets"] is None else state["targets"].clone()
+        self.targets = None if state["targets"] is None else state["targets"].numpy().copy()
 
 
-def turned(gram: Tensor, orders: Tensor, targets: Tensor, decay: float) -> Tensor:
+def turned(gram: Array, orders: NDArray[np.int64], targets: Array, decay: float) -> Array:
     """Return the coefficients of each turned gradient as rows, (K, K); `targets` moves on.
 
     Args:
@@ -88,20 +90,21 @@ def turned(gram: Tensor, orders: Tensor, targets: Tensor, decay: float) -> Tenso
         targets: Moving averages of the cosines, (K, K), changed in place.
         decay: Share of the new cosine in the average.
     """
-    rows = torch.arange(len(gram))
-    coefficients = torch.eye(len(gram), dtype=gram.dtype)
-    products = gram.clone()  # of each turned gradient with each original one
-    lengths = gram.diagonal().sqrt()
+    rows = np.arange(len(gram))
+    coefficients = np.eye(len(gram))
+    products = gram.copy()  # of each turned gradient with each original one
+    lengths = np.sqrt(gram.diagonal())
     for others in orders.T:
-        length = (products * coefficients).sum(1).clamp(min=0).sqrt()
+        length = np.sqrt(np.maximum((products * coefficients).sum(1), 0))
         meet = (length > 0) & (lengths[others] > 0)
-        both = torch.where(meet, length * lengths[others], 1.0)
-        cosine = (products[rows, others] / both).clamp(-1, 1)
+        both = np.where(meet, length * lengths[others], 1.0)
+        cosine = np.clip(products[rows, others] / both, -1, 1)
         target = targets[rows, others]
-        sine, target_sine = (1 - cosine**2).sqrt(), (1 - target**2).clamp(min=1e-6).sqrt()
-        turn = length * (target * sine / target_sine - cosine) / lengths[others]
-        turn = torch.where(meet & (cosine < target), turn, 0.0)
+        sine = np.sqrt(1 - cosine**2)
+        target_sine = np.sqrt(np.maximum(1 - target**2, 1e-6))
+        turn = (target * sine / target_sine - cosine) * length**2 / both
+        turn = np.where(meet & (cosine < target), turn, 0.0)
         coefficients[rows, others] += turn
         products += turn[:, None] * gram[others]
-        targets[rows, others] = torch.where(meet, target.lerp(cosine, decay), target)
+        targets[rows, others] = np.where(meet, target + decay * (cosine - target), target)
     return coefficients

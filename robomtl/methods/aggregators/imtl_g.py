@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.equal_cosines import pseudo_solve, solve_gram
 from robomtl.methods.aggregators.unit import normalised
 
@@ -26,16 +26,16 @@ class IMTLG(Aggregator):
 
     sums = False
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return M^+ (|g_i| w_i)_i, made to sum to sum_i w_i."""
-        alpha = torch.zeros_like(weights)
-        tasks = gram.diagonal().nonzero().flatten()
-        gram = gram[tasks[:, None], tasks]
+        alpha = np.zeros_like(weights)
+        tasks = np.flatnonzero(gram.diagonal())
+        gram = gram[np.ix_(tasks, tasks)]
         unit, lengths = normalised(gram)
         wanted = weights[tasks]
         solved = solve_gram(unit, wanted)
         v = pseudo_solve(gram, lengths * wanted) if solved is None else solved / lengths
-        total = v.sum().item()
-        if abs(total) > 1e-12 * v.abs().sum().item():
+        total = float(v.sum())
+        if abs(total) > 1e-12 * float(np.abs(v).sum()):
             alpha[tasks] = v * (weights.sum() / total)
         return alpha

@@ -1,8 +1,7 @@
 """Mean of the task gradients."""
 
-from torch import Tensor
-
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 
 
 class Mean(Aggregator):
@@ -11,6 +10,6 @@ class Mean(Aggregator):
     sums = False
     signed = True
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return w."""
         return weights

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.nonnegative import minimise_nonnegative
 from robomtl.methods.aggregators.unit import unit_gram
 
@@ -27,21 +27,21 @@ class MGDA(Aggregator):
 
     sums = False
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return the weights of the shortest vector in the hull of the scaled gradients."""
         scales = weights * len(weights)
-        counted = scales.nonzero().flatten()
-        alpha = torch.zeros_like(weights)
+        counted = np.flatnonzero(scales)
+        alpha = np.zeros_like(weights)
         if not len(counted):
             return alpha
-        scaled = gram[counted[:, None], counted] * scales[counted] * scales[counted, None]
+        scaled = gram[np.ix_(counted, counted)] * scales[counted] * scales[counted, None]
         alpha[counted] = scales[counted] * shortest(scaled)
         return alpha
 
 
-def shortest(gram: Tensor) -> Tensor:
+def shortest(gram: Array) -> Array:
     """Return the convex weights of the shortest vector in the hull of these gradients, (K,)."""
-    without = (gram.diagonal() == 0).double()
+    without = (gram.diagonal() == 0).astype(np.float64)
     if without.any():
         return without / without.sum()
     unit, lengths = unit_gram(gram)

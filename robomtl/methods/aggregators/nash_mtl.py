@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.fair_point import fair_point
 from robomtl.methods.aggregators.unit import unit_gram
 
@@ -35,11 +35,11 @@ class NashMTL(Aggregator):
         """Coefficients go with the inverse length of the gradients."""
         return -0.5
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return the bargaining solution."""
-        alpha = torch.zeros_like(weights)
-        players = ((gram.diagonal() > 0) & (weights > 0)).nonzero().flatten()
+        alpha = np.zeros_like(weights)
+        players = np.flatnonzero((gram.diagonal() > 0) & (weights > 0))
         if len(players):
-            unit, lengths = unit_gram(gram[players[:, None], players])
+            unit, lengths = unit_gram(gram[np.ix_(players, players)])
             alpha[players] = fair_point(unit, weights[players], 1.0) / lengths
         return alpha

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import SolverError
 
 
 def minimise_nonnegative(
-    matrix: Tensor, linear: Tensor, support: list[int] | None = None
-) -> tuple[Tensor, list[int]]:
+    matrix: Array, linear: Array, support: list[int] | None = None
+) -> tuple[Array, list[int]]:
     """Return argmin over z >= 0 of z^T Q z / 2 - q^T z, (K,), and the indices where z > 0.
 
     The active-set method of Lawson and Hanson (Solving Least Squares Problems, 1974, ch. 23):
@@ -26,19 +26,18 @@ def minimise_nonnegative(
         SolverError: More changes than any well-posed problem needs.
     """
     if support is None:
-        support = (linear > 0).nonzero().flatten().tolist()
+        support = np.flatnonzero(linear > 0).tolist()
     inside, values = _feasible_start(matrix, linear, support)
-    noise = 4 * len(linear) * torch.finfo(torch.float64).eps
+    noise = 4 * len(linear) * float(np.finfo(np.float64).eps)
     refused: set[int] = set()
     for _ in range(20 * len(linear) + 20):
         z = _scatter(values, inside, len(linear))
         slope = linear - matrix @ z
-        slope[inside + list(refused)] = -torch.inf
-        steepest, index = slope.max(0)
-        size = linear.abs().max().item() + sum(values)
-        if steepest.item() <= noise * size:
+        slope[[*inside, *refused]] = -np.inf
+        newcomer = int(slope.argmax())
+        size = float(np.abs(linear).max()) + sum(values)
+        if slope[newcomer] <= noise * size:
             return z, inside
-        newcomer = int(index)
         trial_inside = [*inside, newcomer]
         trial = _solve(matrix, linear, trial_inside)
         if trial[-1] <= 0:  # its slope was rounding: joining would not help
@@ -50,7 +49,7 @@ def minimise_nonnegative(
 
 
 def _feasible_start(
-    matrix: Tensor, linear: Tensor, support: list[int]
+    matrix: Array, linear: Array, support: list[int]
 ) -> tuple[list[int], list[float]]:
     """Drop what turns negative until the minimum over the rest is positive."""
     while support:
@@ -62,7 +61,7 @@ def _feasible_start(
 
 
 def _walk(
-    matrix: Tensor, linear: Tensor, inside: list[int], values: list[float], goal: list[float]
+    matrix: Array, linear: Array, inside: list[int], values: list[float], goal: list[float]
 ) -> tuple[list[int], list[float]]:
     """Go from `values` towards the minimum over `inside`; who reaches zero on the way, leaves."""
     while min(goal) <= 0:
@@ -78,15 +77,12 @@ def _walk(
     return inside, goal
 
 
-def _solve(matrix: Tensor, linear: Tensor, inside: list[int]) -> list[float]:
+def _solve(matrix: Array, linear: Array, inside: list[int]) -> list[float]:
     """Minimise without bounds over the variables inside."""
-    index = torch.tensor(inside)
-    factor = torch.linalg.cholesky_ex(matrix[index[:, None], index]).L
-    return torch.cholesky_solve(linear[index, None], factor).flatten().tolist()
+    return np.linalg.solve(matrix[np.ix_(inside, inside)], linear[inside]).tolist()
 
 
-def _scatter(values: list[float], inside: list[int], count: int) -> Tensor:
-    z = [0.0] * count
-    for i, value in zip(inside, values, strict=True):
-        z[i] = value
-    return torch.tensor(z, dtype=torch.float64)
+def _scatter(values: list[float], inside: list[int], count: int) -> Array:
+    z = np.zeros(count)
+    z[inside] = values
+    return z

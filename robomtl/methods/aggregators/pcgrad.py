@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.stochastic import StochasticAggregator
 
 
@@ -23,25 +24,25 @@ class PCGrad(StochasticAggregator):
     sums = True
     signed = True
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return the summed coefficients of all projected gradients."""
         scaled = gram * weights * weights[:, None]
-        return weights * projected(scaled, self.orders(len(gram))).sum(0)
+        return weights * projected(scaled, self.orders(len(gram)).numpy()).sum(0)
 
 
-def projected(gram: Tensor, orders: Tensor) -> Tensor:
+def projected(gram: Array, orders: NDArray[np.int64]) -> Array:
     """Return the coefficients of each projected gradient as rows, (K, K).
 
     Args:
         gram: Gram matrix, (K, K).
         orders: Row i lists the other tasks in the order in which task i meets them.
     """
-    rows = torch.arange(len(gram))
-    coefficients = torch.eye(len(gram), dtype=gram.dtype)
-    products = gram.clone()  # of each projected gradient with each original one
-    squared = gram.diagonal().clamp(min=torch.finfo(gram.dtype).tiny)
+    rows = np.arange(len(gram))
+    coefficients = np.eye(len(gram))
+    products = gram.copy()  # of each projected gradient with each original one
+    squared = np.maximum(gram.diagonal(), np.finfo(gram.dtype).tiny)
     for others in orders.T:
-        conflict = products[rows, others].clamp(max=0)
+        conflict = np.minimum(products[rows, others], 0)
         change = conflict / squared[others]
         coefficients[rows, others] -= change
         products -= change[:, None] * gram[others]

@@ -1,8 +1,7 @@
 """Sum of the task gradients."""
 
-from torch import Tensor
-
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 
 
 class Sum(Aggregator):
@@ -11,6 +10,6 @@ class Sum(Aggregator):
     sums = True
     signed = True
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return w."""
         return weights

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
-ROUNDING = torch.finfo(torch.float32).eps ** 2
+from robomtl.methods.aggregators.array import Array
+
+ROUNDING = float(np.finfo(np.float32).eps) ** 2
 """Squared relative length of what gradients computed in float32 cannot tell from zero."""
 
 STATIONARY = 1e-5
 """Unit gradients that cancel to less than this share of their largest coefficient cancel."""
 
 
-def unit_gram(gram: Tensor) -> tuple[Tensor, Tensor]:
+def unit_gram(gram: Array) -> tuple[Array, Array]:
     """Return the Gram matrix of the normalised gradients, (K, K), and their lengths, (K,).
 
     The matrix is made positive definite by `ROUNDING` on its diagonal, as if each gradient had
@@ -27,22 +28,23 @@ def unit_gram(gram: Tensor) -> tuple[Tensor, Tensor]:
         gram: Symmetric with a positive diagonal.
     """
     unit, lengths = normalised(gram)
-    unit.diagonal().add_(ROUNDING)
-    if torch.linalg.cholesky_ex(unit).info:
-        unit = nearest_semidefinite(unit)
-        unit.diagonal().add_(ROUNDING)
-    return unit, lengths
+    rounding = ROUNDING * np.eye(len(gram))
+    try:
+        np.linalg.cholesky(unit + rounding)
+    except np.linalg.LinAlgError:
+        unit = nearest_semidefinite(unit + rounding)
+    return unit + rounding, lengths
 
 
-def normalised(gram: Tensor) -> tuple[Tensor, Tensor]:
+def normalised(gram: Array) -> tuple[Array, Array]:
     """Return the Gram matrix of the normalised gradients, (K, K), and their lengths, (K,)."""
-    lengths = gram.diagonal().sqrt()
+    lengths = np.sqrt(gram.diagonal())
     unit = gram / lengths / lengths[:, None]
-    unit.diagonal().fill_(1.0)
+    np.fill_diagonal(unit, 1.0)
     return unit, lengths
 
 
-def nearest_semidefinite(matrix: Tensor) -> Tensor:
+def nearest_semidefinite(matrix: Array) -> Array:
     """Return the positive semidefinite matrix nearest in Frobenius norm, (K, K)."""
-    values, vectors = torch.linalg.eigh(matrix)
-    return (vectors * values.clamp(min=0)) @ vectors.T
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.maximum(values, 0)) @ vectors.T

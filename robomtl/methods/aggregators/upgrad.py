@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from robomtl.methods.aggregators.aggregator import Aggregator
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.nonnegative import minimise_nonnegative
 from robomtl.methods.aggregators.unit import unit_gram
 
@@ -24,18 +24,18 @@ class UPGrad(Aggregator):
 
     sums = False
 
-    def coefficients(self, gram: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, gram: Array, weights: Array) -> Array:
         """Return sum_i w_i v_i."""
-        alpha = weights.clone()
-        with_gradient = gram.diagonal().nonzero().flatten()
-        unit, lengths = unit_gram(gram[with_gradient[:, None], with_gradient])
+        alpha = weights.copy()
+        with_gradient = np.flatnonzero(gram.diagonal())
+        unit, lengths = unit_gram(gram[np.ix_(with_gradient, with_gradient)])
         added = projections(unit)
         pull = (weights[with_gradient] * lengths) @ added
         alpha[with_gradient] += pull / lengths
         return alpha
 
 
-def projections(gram: Tensor) -> Tensor:
+def projections(gram: Array) -> Array:
     """Return v_i - e_i as rows, (K, K), for a positive definite Gram matrix.
 
     In z = v_i - e_i >= 0, what must not be negative either is M z + M e_i, and one of both is
@@ -44,27 +44,27 @@ def projections(gram: Tensor) -> Tensor:
     Júdice and Pires 1994). That mostly ends within five rounds but may run in circles; problems
     that need more than eight go one by one to the active-set method, which starts from there.
     """
-    result = torch.zeros_like(gram)
-    rows = (gram < 0).any(1).nonzero().flatten()
+    result = np.zeros_like(gram)
+    rows = np.flatnonzero((gram < 0).any(1))
     if not len(rows):
         return result
     slack = gram[rows]
-    identity = torch.eye(len(gram), dtype=gram.dtype)
+    identity = np.eye(len(gram))
     positive = slack < 0
     for _ in range(8):
         both = positive[:, :, None] & positive[:, None, :]
-        system = torch.where(both, gram, identity)
-        z = torch.linalg.solve_ex(system, torch.where(positive, -gram[rows], 0.0)).result
+        system = np.where(both, gram, identity)
+        z = np.linalg.solve(system, np.where(positive, -gram[rows], 0.0)[..., None])[..., 0]
         slack = z @ gram + gram[rows]
-        noise = 1e-13 * (1 + z.abs().amax(1, keepdim=True))
-        wrong = torch.where(positive, z, slack) < -noise
+        noise = 1e-13 * (1 + np.abs(z).max(1, keepdims=True))
+        wrong = np.where(positive, z, slack) < -noise
         solved = ~wrong.any(1)
-        result[rows[solved]] = z[solved].clamp(min=0)
+        result[rows[solved]] = np.maximum(z[solved], 0)
         rows, positive, wrong = rows[~solved], positive[~solved], wrong[~solved]
         if not len(rows):
             return result
         positive = positive ^ wrong
     for row, guess in zip(rows.tolist(), positive, strict=True):
-        support = guess.nonzero().flatten().tolist()
+        support = np.flatnonzero(guess).tolist()
         result[row], _ = minimise_nonnegative(gram, -gram[row], support)
     return result

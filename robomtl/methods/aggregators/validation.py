@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from robomtl.methods.aggregators.array import Array
 from robomtl.methods.aggregators.exceptions import GramError, NonFiniteGramError, WeightsError
 
 
-def checked_gram(gram: Tensor) -> Tensor:
-    """Return a Gram matrix as a symmetric float64 matrix on the CPU.
+def checked_gram(gram: Tensor) -> Array:
+    """Return a Gram matrix as a symmetric array.
 
     Products summed in another order differ by rounding, so M and M^T may differ by 1e-4 of the
     largest entry, or by two units in the last place of a coarser precision.
@@ -22,26 +24,26 @@ def checked_gram(gram: Tensor) -> Tensor:
         raise GramError(f"A Gram matrix is K x K with K >= 1, not {tuple(gram.shape)}.")
     precision = torch.finfo(gram.dtype).eps if gram.is_floating_point() else 0.0
     tolerance = max(1e-4, 2 * precision)
-    gram = gram.detach().to("cpu", torch.float64)
-    largest = gram.abs().max().item()
+    matrix = gram.detach().to("cpu", torch.float64).numpy()
+    largest = float(np.abs(matrix).max())
     if not largest < float("inf"):
-        finite = gram.isfinite()
+        finite = np.isfinite(matrix)
         # One bad task spoils a row and a column; its own entry tells it from its victims.
         spoilt = ~finite.diagonal() if not finite.diagonal().all() else ~finite.all(1)
-        raise NonFiniteGramError(spoilt.nonzero().flatten().tolist())
-    if (gram - gram.T).abs().max().item() > tolerance * largest:
+        raise NonFiniteGramError(np.flatnonzero(spoilt).tolist())
+    if np.abs(matrix - matrix.T).max() > tolerance * largest:
         raise GramError("A Gram matrix is symmetric; this one is not. Was G passed, not G G^T?")
-    norms = gram.diagonal()
-    if norms.min().item() < 0 or norms.max().item() * (1 + tolerance) < largest:
+    norms = matrix.diagonal()
+    if norms.min() < 0 or norms.max() * (1 + tolerance) < largest:
         raise GramError(
             "A Gram matrix has squared norms on its diagonal, so they are not negative and the "
             "largest is the largest entry; here it is otherwise."
         )
-    gram = (gram + gram.T) / 2
-    if norms.min().item() == 0:  # what has no length has no product with anything
-        dead = norms == 0
-        gram = gram.masked_fill(dead | dead[:, None], 0.0)
-    return gram
+    dead = norms == 0
+    matrix = (matrix + matrix.T) / 2
+    if dead.any():  # what has no length has no product with anything
+        matrix[dead] = matrix[:, dead] = 0.0
+    return matrix
 
 
 def checked_weights(weights: Tensor, count: int, *, signed: bool) -> Tensor:
