@@ -23,10 +23,10 @@ from robomtl.methods.taskwise import Taskwise
 Gradients = Sequence[Tensor | None]
 """One gradient per parameter; none where a parameter is not used."""
 
-_NARROW = 4000  # entries of a parameter
-
 Check = Callable[[Sequence[Tensor]], None]
 """Looks at the task losses before anything is differentiated, and raises if they are not finite."""
+
+_NARROW = 4000  # entries of a parameter
 
 
 class TaskGradients(ABC):

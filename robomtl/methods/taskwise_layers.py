@@ -78,7 +78,7 @@ class _Conv2d(torch.autograd.Function):
         if _unfolding_pays(upstream, weight, len(mode.counts), groups, dilation):
             kernel = weight.shape[2:]
             pixels = upstream.permute(0, 2, 3, 1).flatten(0, 2)
-            windows = _windows(x, kernel, geometry[0], geometry[1])
+            windows = _windows(x, kernel, _pair(stride), _pair(padding))
             mode.add_stretches(ctx.weight, partial(_filters, kernel), pixels, windows)
             mode.add_stretches(bias, _sums, pixels)
             return below, None, None, None, None, None
