@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,34 +42,32 @@ class UpdateBatch:
         return values.unflatten(0, (count, -1))[list(numbers)].flatten(0, 1)
 
 
-class _TaskMajorObjective(ABC):
+class _TaskMajorObjective:
     """T losses over networks that know which parameters are a task's own."""
 
     multi_domain = True
 
-    def __init__(self, tasks: Sequence[str]) -> None:
+    def __init__(self, networks: Iterable[Any], tasks: Sequence[str]) -> None:
         self.tasks = tuple(tasks)
-
-    @abstractmethod
-    def _networks(self) -> Sequence[Any]:
-        """Return the networks whose parameters are trained."""
+        networks = list(networks)
+        self._own: dict[str, list[nn.Parameter]] = {task: [] for task in tasks}
+        if len(tasks) > 1:  # of one task, everything counts as shared
+            for number, task in enumerate(tasks):
+                self._own[task] = [p for net in networks for p in net.own_parameters(number)]
+        own = {id(p) for group in self._own.values() for p in group}
+        self._shared = [p for net in networks for p in net.parameters() if id(p) not in own]
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that several tasks use; all of them if there is one task."""
-        own = set() if len(self.tasks) == 1 else {id(p) for t in self.tasks for p in self._own(t)}
-        return [p for net in self._networks() for p in net.parameters() if id(p) not in own]
+        return self._shared
 
     def task_parameters(self, task: str) -> list[nn.Parameter]:
         """Return the parameters that only `task` uses."""
-        return [] if len(self.tasks) == 1 else self._own(task)
+        return self._own[task]
 
     def counts(self, batch: UpdateBatch, tasks: Sequence[str]) -> list[int]:
         """Return the number of samples of each of `tasks`."""
         return [len(batch.states) // len(self.tasks)] * len(tasks)
-
-    def _own(self, task: str) -> list[nn.Parameter]:
-        number = self.tasks.index(task)
-        return [p for net in self._networks() for p in net.own_parameters(number)]
 
     def _numbers(self, tasks: Sequence[str]) -> list[int]:
         return [self.tasks.index(task) for task in tasks]
@@ -88,11 +85,8 @@ class CriticObjective(_TaskMajorObjective):
     """
 
     def __init__(self, critic: TaskCritic, tasks: Sequence[str]) -> None:
-        super().__init__(tasks)
+        super().__init__(critic.twins, tasks)
         self.critic = critic
-
-    def _networks(self) -> Sequence[Any]:
-        return list(self.critic.twins)
 
     def losses(self, batch: UpdateBatch, tasks: Sequence[str]) -> list[Tensor]:
         """Return the loss of each of `tasks`."""
@@ -122,20 +116,18 @@ class ActorObjective(_TaskMajorObjective):
         critic: TaskCritic,
         tasks: Sequence[str],
     ) -> None:
-        super().__init__(tasks)
+        super().__init__([actor.network], tasks)
         self.actor = actor
         self.critic = critic
+        self._looked_through = [p for p in critic.parameters() if p.requires_grad]
         self._watched: UpdateBatch | None = None
         self._seen: Tensor | None = None
-
-    def _networks(self) -> Sequence[Any]:
-        return [self.actor.network]
 
     def losses(self, batch: UpdateBatch, tasks: Sequence[str]) -> list[Tensor]:
         """Return the loss of each of `tasks`."""
         numbers = self._numbers(tasks)
         states, noise = (batch.rows(values, numbers) for values in (batch.states, batch.noise))
-        with _frozen(self.critic):
+        with _frozen(self._looked_through):
             actions, log_density = self.actor.sample(states, numbers, noise)
             value = torch.minimum(*self.critic.values(states, actions, numbers))
         log_density = log_density.unflatten(0, (len(numbers), -1))
@@ -156,13 +148,12 @@ class ActorObjective(_TaskMajorObjective):
 
 
 @contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """Let no graph that is made meanwhile reach the module's parameters."""
-    trained = [p for p in module.parameters() if p.requires_grad]
+def _frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Let no graph that is made meanwhile reach the parameters."""
     try:
-        for parameter in trained:
+        for parameter in parameters:
             parameter.requires_grad_(False)
         yield
     finally:
-        for parameter in trained:
+        for parameter in parameters:
             parameter.requires_grad_(True)

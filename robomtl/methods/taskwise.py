@@ -25,9 +25,9 @@ from robomtl.methods.taskwise_layers import LAYERS
 class Taskwise:
     """While active, shared parameters collect one gradient per task in a backward pass.
 
-    Linear layers, 2-D convolutions, group and layer norms and embeddings are supported, under
-    autocast too. Every sample must take the same number of rows in a layer's input, and the
-    samples of a task must follow each other.
+    Linear layers, perceptrons, 2-D convolutions, group and layer norms and embeddings are
+    supported, under autocast too. Every sample must take the same number of rows in a layer's
+    input, and the samples of a task must follow each other.
 
     Args:
         parameters: The shared parameters.
@@ -67,9 +67,16 @@ class Taskwise:
         """Run a function of a shared parameter, split by task if it is a layer.
 
         Raises:
-            UnsuitableObjectiveError: Its result depends on the parameter, and it is no layer known.
+            UnsuitableObjectiveError: Its result depends on the parameter, and it is no layer known,
+                or one that has trained parameters which are not shared.
         """
         if func in LAYERS:
+            others = _tensors([*args[1:], {**kwargs, "input": None}])  # but not the layer's input
+            if any(value.requires_grad and id(value) not in self._blocks for value in others):
+                raise UnsuitableObjectiveError(
+                    f"A layer {func.__name__!r} has shared parameters and others that are trained; "
+                    "all of them must be shared, or none."
+                )
             return LAYERS[func](self, *args, **kwargs)
         result = func(*args, **kwargs)
         if any(value.requires_grad for value in _tensors(result)):

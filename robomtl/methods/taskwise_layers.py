@@ -15,7 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from robomtl.methods.autocast import cast_input
 from robomtl.methods.exceptions import UnsuitableObjectiveError
+from robomtl.methods.perceptron import PerceptronFunction, perceptron
 
 if TYPE_CHECKING:
     from robomtl.methods.taskwise import Taskwise
@@ -26,7 +28,7 @@ class _Linear(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, root: Tensor, mode: Taskwise, weight: Tensor, bias: Tensor | None
     ) -> Tensor:
-        x = _cast(x)
+        x = cast_input(x)
         ctx.save_for_backward(x)
         ctx.mode, ctx.weight, ctx.bias = mode, weight, bias
         return F.linear(x, weight, bias)
@@ -54,7 +56,7 @@ class _Conv2d(torch.autograd.Function):
         bias: Tensor | None,
         geometry: tuple[Any, ...],
     ) -> Tensor:
-        x = _cast(x)
+        x = cast_input(x)
         ctx.save_for_backward(x)
         ctx.mode, ctx.weight, ctx.bias, ctx.geometry = mode, weight, bias, geometry
         return torch.conv2d(x, weight, bias, *geometry)
@@ -242,22 +244,30 @@ def _embedding(
     return _Embedding.apply(input, mode.root, mode, weight)
 
 
+def _perceptron(
+    mode: Taskwise,
+    x: Tensor,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    *,
+    rectified: bool = False,
+) -> Tensor:
+    def collect(weight: Tensor, bias: Tensor, d: Tensor, x: Tensor) -> None:
+        mode.add_stretches(weight, _products, d, x)
+        mode.add_stretches(bias, _sums, d)
+
+    return PerceptronFunction.apply(x, mode.root, collect, rectified, *weights, *biases)
+
+
 LAYERS: dict[Any, Callable[..., Tensor]] = {
     F.linear: _linear,
     F.conv2d: _conv2d,
     F.group_norm: _group_norm,
     F.layer_norm: _layer_norm,
     F.embedding: _embedding,
+    perceptron: _perceptron,
 }
 """By the function that they stand in for."""
-
-
-def _cast(x: Tensor) -> Tensor:
-    """Return what autocast would make of a layer's input: it is needed again in the backward."""
-    device = x.device.type
-    if x.dtype == torch.float32 and torch.is_autocast_enabled(device):
-        return x.to(torch.get_autocast_dtype(device))
-    return x
 
 
 def _pair(value: int | Sequence[int]) -> list[int]:

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from robomtl.agents.sac.networks.network import (
     Layer,
+    Perceptron,
     Sizes,
     TaskEncodings,
     TaskNetwork,
-    perceptron,
 )
 
 _ENCODERS, _CODE = 6, 50
@@ -42,7 +42,7 @@ class Care(TaskNetwork):
         )
         self.first = Layer(sizes.inputs, _ENCODERS * _CODE, layer_norm=norm)
         self.second = nn.ModuleList(nn.Linear(_CODE, _CODE) for _ in range(_ENCODERS))
-        self.layers = perceptron(2 * _CODE, sizes)
+        self.layers = Perceptron(2 * _CODE, sizes, outputs=sizes.outputs)
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""

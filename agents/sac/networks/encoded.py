@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from robomtl.agents.sac.networks.network import Sizes, TaskEncodings, TaskNetwork, perceptron
+from robomtl.agents.sac.networks.network import Perceptron, Sizes, TaskEncodings, TaskNetwork
 
 _ENCODING = 50
 
@@ -21,7 +21,7 @@ class Encoded(TaskNetwork):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.encodings = TaskEncodings(sizes.tasks, _ENCODING)
-        self.layers = perceptron(sizes.inputs + _ENCODING, sizes)
+        self.layers = Perceptron(sizes.inputs + _ENCODING, sizes, outputs=sizes.outputs)
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""

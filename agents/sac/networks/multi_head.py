@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robomtl.agents.sac.networks.network import Sizes, TaskNetwork, hidden
+from robomtl.agents.sac.networks.network import Perceptron, Sizes, TaskNetwork
 
 
 class MultiHead(TaskNetwork):
@@ -19,7 +19,7 @@ class MultiHead(TaskNetwork):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.trunk = hidden(sizes.inputs, sizes)
+        self.trunk = Perceptron(sizes.inputs, sizes, outputs=None)
         self.heads = nn.ModuleList(
             nn.Linear(sizes.width, sizes.outputs) for _ in range(sizes.tasks)
         )

@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from robomtl.methods.perceptron import perceptron
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +72,31 @@ class Layer(nn.Module):
         return F.relu(x if self.norm is None else self.norm(x), inplace=True)
 
 
-def hidden(inputs: int, sizes: Sizes) -> nn.Sequential:
-    """Return `depth` hidden layers."""
-    widths = [inputs, *[sizes.width] * sizes.depth]
-    return nn.Sequential(
-        *(Layer(before, after, layer_norm=sizes.layer_norm) for before, after in pairwise(widths))
-    )
+class Perceptron(nn.Sequential):
+    """Hidden layers, and a linear one after them unless their output is what is wanted.
 
+    Without norms between them it runs as one operation, which is faster.
+    """
 
-def perceptron(inputs: int, sizes: Sizes) -> nn.Sequential:
-    """Return hidden layers and a linear one."""
-    return nn.Sequential(*hidden(inputs, sizes), nn.Linear(sizes.width, sizes.outputs))
+    def __init__(self, inputs: int, sizes: Sizes, *, outputs: int | None) -> None:
+        widths = [inputs, *[sizes.width] * sizes.depth]
+        layers: list[nn.Module] = [
+            Layer(before, after, layer_norm=sizes.layer_norm) for before, after in pairwise(widths)
+        ]
+        if outputs is not None:
+            layers.append(nn.Linear(sizes.width, outputs))
+        super().__init__(*layers)
+        self.rectified = outputs is None
+        self.layer_norm = sizes.layer_norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, outputs)."""
+        if self.layer_norm:
+            return super().forward(x)
+        linear: list[Any] = [m.linear if isinstance(m, Layer) else m for m in self]
+        return perceptron(
+            x, [m.weight for m in linear], [m.bias for m in linear], rectified=self.rectified
+        )
 
 
 class OneHotTask(nn.Module):

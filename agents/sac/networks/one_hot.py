@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from robomtl.agents.sac.networks.network import OneHotTask, Sizes, TaskNetwork, perceptron
+from robomtl.agents.sac.networks.network import OneHotTask, Perceptron, Sizes, TaskNetwork
 
 
 class OneHot(TaskNetwork):
@@ -18,7 +18,7 @@ class OneHot(TaskNetwork):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.layers = perceptron(sizes.inputs + sizes.tasks, sizes)
+        self.layers = Perceptron(sizes.inputs + sizes.tasks, sizes, outputs=sizes.outputs)
         self.told = OneHotTask(sizes.tasks)
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from robomtl.agents.sac.networks.network import Sizes, TaskNetwork, perceptron
+from robomtl.agents.sac.networks.network import Perceptron, Sizes, TaskNetwork
 
 
 class Separate(TaskNetwork):
@@ -18,7 +18,9 @@ class Separate(TaskNetwork):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.each = nn.ModuleList(perceptron(sizes.inputs, sizes) for _ in range(sizes.tasks))
+        self.each = nn.ModuleList(
+            Perceptron(sizes.inputs, sizes, outputs=sizes.outputs) for _ in range(sizes.tasks)
+        )
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from robomtl.agents.sac.networks.network import Sizes, TaskNetwork, perceptron
+from robomtl.agents.sac.networks.network import Perceptron, Sizes, TaskNetwork
 
 
 class Shared(TaskNetwork):
@@ -19,7 +19,7 @@ class Shared(TaskNetwork):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.layers = perceptron(sizes.inputs, sizes)
+        self.layers = Perceptron(sizes.inputs, sizes, outputs=sizes.outputs)
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""
