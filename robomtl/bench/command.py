@@ -93,7 +93,7 @@ def _measured(problem: Problem, names: list[str], repeats: int) -> dict[str, Any
             peaks[label] = peak_bytes(partial(_steps, Training(problem, name, setting)))
             advance(label)
     trainings = {label: Training(problem, *case) for label, case in suitable.items()}
-    warm_up = 2
+    warm_up = 10  # until then, steps ask the system for memory that later ones find
     with progress_bar(f"{problem.name}: time", warm_up + repeats) as advance:
         taken = durations(
             {label: training.step for label, training in trainings.items()},

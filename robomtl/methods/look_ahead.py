@@ -141,35 +141,39 @@ def _adam(
 ) -> tuple[Tensors, Sequence[Tensor | float]]:
     """Step to theta' = theta - lr m / (sqrt(v) + eps), with bias-corrected averages m and v.
 
-    d theta' / dg = -lr (m' - m r' / (sqrt(v) + eps)) / (sqrt(v) + eps), where m' is the derivative
-    of m and r' that of sqrt(v): (1 - beta2) g / sqrt(v), corrected, and 0 where v is.
+    With the corrections c1 and c2 taken out of the averages, the step is r m / n, of the length
+    r = lr sqrt(c2) / c1 and with the denominator n = sqrt(v) + eps sqrt(c2), so that
+
+        d theta' / dg = -r ((1 - beta1) - (1 - beta2) m g / (sqrt(v) n)) / n
+
+    where the second term is 0 where v is.
     """
     beta1, beta2 = (float(beta) for beta in group["betas"])
     rate, decay = float(group["lr"]), group["weight_decay"]
-    corrections = 1 - beta1 ** (steps + 1), 1 - beta2 ** (steps + 1)
+    correction1, correction2 = 1 - beta1 ** (steps + 1), 1 - beta2 ** (steps + 1)
+    length = rate * correction2**0.5 / correction1
     # Adam adds the decay to the gradient; AdamW, which may be a flag of Adam, shrinks theta.
     decoupled = group.get("decoupled_weight_decay", False)
     if decay and not decoupled:
         gradients = torch._foreach_add(gradients, theta, alpha=decay)
-    mean = torch._foreach_mul(gradients, (1 - beta1) / corrections[0])
+    mean = torch._foreach_mul(gradients, 1 - beta1)
     root = torch._foreach_mul(gradients, gradients)
-    torch._foreach_mul_(root, (1 - beta2) / corrections[1])
+    torch._foreach_mul_(root, 1 - beta2)
     if states:
-        torch._foreach_add_(mean, [s["exp_avg"] for s in states], alpha=beta1 / corrections[0])
-        torch._foreach_add_(root, [s["exp_avg_sq"] for s in states], alpha=beta2 / corrections[1])
+        torch._foreach_add_(mean, [s["exp_avg"] for s in states], alpha=beta1)
+        torch._foreach_add_(root, [s["exp_avg_sq"] for s in states], alpha=beta2)
     torch._foreach_sqrt_(root)
-    scale = torch._foreach_reciprocal(torch._foreach_add(root, group["eps"]))
-    moves = torch._foreach_mul(mean, scale)
+    denominator = torch._foreach_add(root, group["eps"] * correction2**0.5)
     start = torch._foreach_mul(theta, 1 - rate * decay) if decoupled else theta
-    after = torch._foreach_add(start, moves, alpha=-rate)
+    after = torch._foreach_addcdiv(start, mean, denominator, value=-length)
 
     torch._foreach_clamp_min_(root, torch.finfo(root[0].dtype).tiny)
     change = torch._foreach_div(gradients, root)
-    torch._foreach_mul_(change, -(1 - beta2) / corrections[1])
-    torch._foreach_mul_(change, moves)
-    torch._foreach_add_(change, (1 - beta1) / corrections[0])
-    torch._foreach_mul_(change, scale)
-    torch._foreach_mul_(change, -rate)
+    torch._foreach_mul_(change, mean)
+    torch._foreach_div_(change, denominator)
+    torch._foreach_mul_(change, length * (1 - beta2))
+    torch._foreach_sub_(change, length * (1 - beta1))
+    torch._foreach_div_(change, denominator)
     return after, change
 
 

@@ -110,7 +110,11 @@ class AutoLambda(LearnedWeighting):
             step.check_losses(primary, losses)
             total = torch.stack(losses).sum()
             found = torch.autograd.grad(total, parameters, allow_unused=True)
-        return [None if v is None else v * d for v, d in zip(found, derivatives, strict=True)]
+        # Into the memory of derivatives, which nobody needs any more.
+        return [
+            None if v is None else d.mul_(v) if isinstance(d, Tensor) else v * d
+            for v, d in zip(found, derivatives, strict=True)
+        ]
 
     def _look(
         self, step: Step, parameters: Sequence[nn.Parameter], gradients: Gradients
