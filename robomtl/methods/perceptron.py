@@ -81,7 +81,7 @@ class PerceptronFunction(torch.autograd.Function):
         found: list[Tensor | None] = [None] * len(parameters)
         # Where no parameter wants a gradient, rows without one need no work.
         used = None if any(wanted) else _used(upstream)
-        d = upstream if used is None else upstream[used]
+        d = _at(upstream, used)
         if ctx.rectified:
             d = torch.ops.aten.threshold_backward(d, _at(rows[-1], used), 0)
         for layer in reversed(range(len(weights))):
@@ -132,7 +132,7 @@ def _used(upstream: Tensor) -> Tensor | None:
 
 
 def _at(rows: Tensor, used: Tensor | None) -> Tensor:
-    return rows if used is None else rows[used]
+    return rows if used is None else rows.index_select(0, used)
 
 
 def _halves(parameters: Sequence[Tensor]) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
