@@ -12,7 +12,7 @@ from torch import Tensor
 def gram_matrix(blocks: Sequence[Tensor]) -> Tensor:
     """Return the inner products (K, K) float64 of rows that are spread over blocks (K, ...).
 
-    Products of float32 rows are summed up in float32 over a few thousand entries at a time, and
+    Products of float32 rows are summed up in float32 over two thousand entries at a time, and
     these sums in float64: the error stays at that of the entries themselves. Where squares could
     leave float32's range, everything is done in float64. Whatever precision torch is allowed
     elsewhere, nothing is rounded here.
@@ -39,7 +39,7 @@ def unrounded() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _products(block: Tensor, chunk: int = 4000) -> Tensor:
+def _products(block: Tensor, chunk: int = 2000) -> Tensor:
     """Return the inner products of the rows of a block, chunk by chunk, (chunks, K, K)."""
     rows = block.detach().flatten(1)
     count = rows.shape[1] // chunk
