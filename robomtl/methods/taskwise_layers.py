@@ -150,15 +150,13 @@ class _LayerNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, mean, rstd = ctx.saved_tensors
-        affine = (ctx.weight, ctx.bias)
-        wanted = [True, ctx.weight is not None, ctx.bias is not None]
-        found = [
-            torch.ops.aten.native_layer_norm_backward(d, own, ctx.shape, *at, *affine, wanted)
-            for d, own, *at in zip(*map(ctx.mode.split, (upstream, x, mean, rstd)), strict=True)
-        ]
-        below = torch.cat([each[0] for each in found])
-        ctx.mode.add(ctx.weight, [each[1] for each in found])
-        ctx.mode.add(ctx.bias, [each[2] for each in found])
+        mode, weight, bias = ctx.mode, ctx.weight, ctx.bias
+        at = (x, ctx.shape, mean, rstd, weight, bias, [True, False, False])
+        below = torch.ops.aten.native_layer_norm_backward(upstream, *at)[0]
+        each = (-1, *ctx.shape)
+        normalised = (x - mean).mul_(rstd)
+        mode.add_stretches(weight, _sums, normalised.mul_(upstream).reshape(each))
+        mode.add_stretches(bias, _sums, upstream.reshape(each))
         return below, None, None, None, None, None, None
 
 
