@@ -130,6 +130,8 @@ class MultiTaskSAC(SAC):
             "critic": CriticObjective(self.critic, self.tasks),
             "actor": self._acting,
         }
+        # Listed once: walking through modules takes as long as moving the targets.
+        self._followed = list(self.critic_target.parameters()), list(self.critic.parameters())
         names = {
             "critic": config.critic_method or config.method,
             "actor": config.actor_method or config.method,
@@ -220,9 +222,7 @@ class MultiTaskSAC(SAC):
         self._step("actor", self.actor, batch)
         self._step_temperatures(self._acting.take_log_density())
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.critic_target.parameters()), list(self.critic.parameters()), self.tau
-            )
+            torch._foreach_lerp_(*self._followed, self.tau)
 
     @torch.no_grad()
     def _batch(self, batch_size: int) -> UpdateBatch:
@@ -314,7 +314,15 @@ class MultiTaskSAC(SAC):
         self._saved = folder, checkpoint.load(self, folder)
 
     def _excluded_save_params(self) -> list[str]:
-        ours = ["objectives", "_acting", "methods", "diagnostics", "episodes", "_saved"]
+        ours = [
+            "objectives",
+            "_acting",
+            "_followed",
+            "methods",
+            "diagnostics",
+            "episodes",
+            "_saved",
+        ]
         return [*super()._excluded_save_params(), *ours]
 
 

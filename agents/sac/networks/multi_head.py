@@ -28,9 +28,10 @@ class MultiHead(TaskNetwork):
         """Return outputs (B, outputs)."""
         heads: Any = [self.heads[task] for task in tasks]
         weights = torch.stack([head.weight for head in heads])
-        biases = torch.stack([head.bias for head in heads])[:, None]
+        biases = torch.stack([head.bias for head in heads])[:, :, None]
         groups = self.trunk(rows).unflatten(0, (len(tasks), -1))
-        return torch.baddbmm(biases, groups, weights.transpose(1, 2)).flatten(0, 1)
+        # Heads times rows, not rows times heads: gradients then lie in memory as heads do.
+        return torch.baddbmm(biases, weights, groups.mT).mT.flatten(0, 1)
 
     def own_parameters(self, task: int) -> list[nn.Parameter]:
         """Return the task's head."""
