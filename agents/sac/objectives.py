@@ -119,7 +119,7 @@ class ActorObjective(_TaskMajorObjective):
         super().__init__([actor.network], tasks)
         self.actor = actor
         self.critic = critic
-        self._looked_through = [p for p in critic.parameters() if p.requires_grad]
+        self._looked_through = list(critic.parameters())
         self._watched: UpdateBatch | None = None
         self._seen: Tensor | None = None
 
@@ -150,10 +150,11 @@ class ActorObjective(_TaskMajorObjective):
 @contextmanager
 def _frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Let no graph that is made meanwhile reach the parameters."""
+    trained = [p for p in parameters if p.requires_grad]
     try:
-        for parameter in parameters:
+        for parameter in trained:
             parameter.requires_grad_(False)
         yield
     finally:
-        for parameter in parameters:
+        for parameter in trained:
             parameter.requires_grad_(True)
