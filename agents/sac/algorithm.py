@@ -124,7 +124,9 @@ class MultiTaskSAC(SAC):
         count = len(self.tasks) if config.temperature == "per_task" else 1
         temperature = torch.full((count,), config.initial_temperature, device=self.device)
         self.log_ent_coef = temperature.log().requires_grad_()
-        self.ent_coef_optimizer = torch.optim.Adam([self.log_ent_coef], lr=config.learning_rate)
+        self.ent_coef_optimizer = torch.optim.Adam(
+            [self.log_ent_coef], lr=config.learning_rate, fused=True
+        )
         self._acting = ActorObjective(self.actor, self.critic, self.tasks)
         self.objectives: dict[str, CriticObjective | ActorObjective] = {
             "critic": CriticObjective(self.critic, self.tasks),

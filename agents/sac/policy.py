@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,10 @@ class TaskActor(BasePolicy):
         return mean, log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
 
     def sample(self, states: Tensor, tasks: Sequence[int], noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return actions (B, A) in [-1, 1] and the logarithm of their density (B,).
+        """Return actions a (B, A) in [-1, 1] and the logarithm of their density (B,).
+
+        With a = tanh(mean + std noise), the density is the noise's, divided by the derivative of a:
+        std (1 - a^2), to which Stable-Baselines3's epsilon is added (Haarnoja et al. 2018, App. C).
 
         Args:
             states: (B, states).
@@ -70,10 +74,10 @@ class TaskActor(BasePolicy):
             noise: Standard normal numbers, (B, A).
         """
         mean, log_std = self.parameters_of(states, tasks)
-        distribution = self.distribution.proba_distribution(mean, log_std)
-        gaussian = torch.addcmul(mean, log_std.exp(), noise)
-        actions = gaussian.tanh()
-        return actions, distribution.log_prob(actions, gaussian)
+        actions = torch.addcmul(mean, log_std.exp(), noise).tanh()
+        squashed = (1 - actions.square() + self.distribution.epsilon).log()
+        normal = 0.5 * (noise.square() + math.log(2 * math.pi))
+        return actions, -(normal + log_std + squashed).sum(1)
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
         """Return actions (B, A) in [-1, 1] for observations with their one-hot."""
