@@ -18,6 +18,8 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from robomtl.methods.autocast import cast_input
 
+_MOST_USED = 0.75  # Share of rows above which picking them costs more than it saves; our guess.
+
 Collect = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 """Takes a layer's weight and bias, and the rows of its output's gradient and of its input."""
 
@@ -27,7 +29,7 @@ def perceptron(
 ) -> Tensor:
     """Return h_L of h_0 = x, h_l = ReLU(W_l h_(l-1) + b_l), (B, outputs).
 
-    It can be differentiated once.
+    The last layer has no ReLU unless it is asked for. It can be differentiated once.
 
     Args:
         x: Rows (B, inputs).
@@ -79,7 +81,7 @@ class PerceptronFunction(torch.autograd.Function):
         weights, biases = _halves(parameters)
         wants_x, _, _, _, *wanted = ctx.needs_input_grad
         found: list[Tensor | None] = [None] * len(parameters)
-        # Where no parameter wants a gradient, rows without one need no work.
+        # Where no parameter wants a gradient, rows that have none need no work.
         used = None if any(wanted) else _used(upstream)
         d = _at(upstream, used)
         if ctx.rectified:
@@ -128,7 +130,7 @@ def _used(upstream: Tensor) -> Tensor | None:
     if upstream.device.type != "cpu":
         return None
     used = upstream.any(1).nonzero()[:, 0]
-    return used if len(used) < 0.75 * len(upstream) else None
+    return used if len(used) < _MOST_USED * len(upstream) else None
 
 
 def _at(rows: Tensor, used: Tensor | None) -> Tensor:

@@ -151,8 +151,9 @@ class _LayerNorm(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, mean, rstd = ctx.saved_tensors
         mode, weight, bias = ctx.mode, ctx.weight, ctx.bias
-        at = (x, ctx.shape, mean, rstd, weight, bias, [True, False, False])
-        below = torch.ops.aten.native_layer_norm_backward(upstream, *at)[0]
+        below = torch.ops.aten.native_layer_norm_backward(
+            upstream, x, ctx.shape, mean, rstd, weight, bias, [True, False, False]
+        )[0]
         each = (-1, *ctx.shape)
         normalised = (x - mean).mul_(rstd)
         mode.add_stretches(weight, _sums, normalised.mul_(upstream).reshape(each))
