@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -88,30 +89,31 @@ class Perceptron(nn.Sequential):
         super().__init__(*layers)
         self.rectified = outputs is None
         self.layer_norm = sizes.layer_norm
+        self._linear: list[Any] = [m.linear if isinstance(m, Layer) else m for m in self]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, outputs)."""
         if self.layer_norm:
             return super().forward(x)
-        linear: list[Any] = [m.linear if isinstance(m, Layer) else m for m in self]
-        return perceptron(
-            x, [m.weight for m in linear], [m.bias for m in linear], rectified=self.rectified
-        )
+        weights, biases = [m.weight for m in self._linear], [m.bias for m in self._linear]
+        return perceptron(x, weights, biases, rectified=self.rectified)
 
 
-class OneHotTask(nn.Module):
-    """Adds the one-hot vector of its task to each row."""
+def with_one_hot(rows: Tensor, tasks: Sequence[int], total: int) -> Tensor:
+    """Return rows (B, inputs) with the one-hot vector of each one's task, (B, inputs + T).
 
-    unit: Tensor
+    Args:
+        rows: B / G rows of each of G groups after the other.
+        tasks: Number of the task of each group.
+        total: Number of tasks T.
+    """
+    return torch.cat((rows, _one_hot(tuple(tasks), len(rows), total, rows.device)), 1)
 
-    def __init__(self, tasks: int) -> None:
-        super().__init__()
-        self.register_buffer("unit", torch.eye(tasks), persistent=False)
 
-    def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
-        """Return (B, inputs + T)."""
-        task = self.unit[list(tasks)].repeat_interleave(len(rows) // len(tasks), 0)
-        return torch.cat((rows, task), 1)
+@lru_cache(maxsize=16)
+def _one_hot(tasks: tuple[int, ...], rows: int, total: int, device: torch.device) -> Tensor:
+    # Every network of every update asks for the same.
+    return torch.eye(total, device=device)[list(tasks)].repeat_interleave(rows // len(tasks), 0)
 
 
 class TaskEncodings(nn.Module):

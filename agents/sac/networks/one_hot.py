@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from robomtl.agents.sac.networks.network import OneHotTask, Perceptron, Sizes, TaskNetwork
+from robomtl.agents.sac.networks.network import Perceptron, Sizes, TaskNetwork, with_one_hot
 
 
 class OneHot(TaskNetwork):
@@ -19,8 +19,8 @@ class OneHot(TaskNetwork):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.layers = Perceptron(sizes.inputs + sizes.tasks, sizes, outputs=sizes.outputs)
-        self.told = OneHotTask(sizes.tasks)
+        self.tasks = sizes.tasks
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""
-        return self.layers(self.told(rows, tasks))
+        return self.layers(with_one_hot(rows, tasks, self.tasks))

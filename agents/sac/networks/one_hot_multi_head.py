@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from robomtl.agents.sac.networks.multi_head import MultiHead
-from robomtl.agents.sac.networks.network import OneHotTask, Sizes
+from robomtl.agents.sac.networks.network import Sizes, with_one_hot
 
 
 class OneHotMultiHead(MultiHead):
@@ -16,8 +16,8 @@ class OneHotMultiHead(MultiHead):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(replace(sizes, inputs=sizes.inputs + sizes.tasks))
-        self.told = OneHotTask(sizes.tasks)
+        self.tasks = sizes.tasks
 
     def forward(self, rows: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return outputs (B, outputs)."""
-        return super().forward(self.told(rows, tasks), tasks)
+        return super().forward(with_one_hot(rows, tasks, self.tasks), tasks)
