@@ -2,13 +2,20 @@
 
     python -m benchmarks.sac_update [--repeats 30] [--threads 2] [--methods equal aligned_mtl ...]
 
-MT10's sizes: ten tasks, 128 samples of each, 3 x 400 units. What is learned is noise. All take
-turns, so that whatever else the machine does hits all alike.
+MT10's sizes: ten tasks, 128 samples of each, 3 x 400 units. What is learned is noise. Each learns
+in a process of its own, as it would be trained: ours keep freed memory, as `robomtl rl train` does.
+Stable-Baselines3 is there twice: as it comes, and with memory kept likewise, which shows how much
+of the difference is the allocator's. All take turns, so that whatever else the machine does hits
+all alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -26,6 +33,8 @@ from robomtl.allocator import keep_freed_memory
 from robomtl.bench.timing import durations
 
 _TASKS, _STATES, _ACTIONS, _SAMPLES, _WIDTH, _DEPTH = 10, 39, 4, 128, 400, 3
+_UPDATES = 2  # at a turn
+_BASELINE = "Stable-Baselines3"
 _METHODS = ("equal", "aligned_mtl", "pcgrad", "cagrad", "mgda", "imtl_g", "nash_mtl")
 
 
@@ -63,55 +72,92 @@ def _filled(model: SAC, steps: int = 2000) -> SAC:
     return model
 
 
+def _baseline() -> SAC:
+    return SAC(
+        "MlpPolicy",
+        _Still(),
+        buffer_size=20_000,
+        policy_kwargs={"net_arch": [_WIDTH] * _DEPTH},
+        seed=0,
+        device="cpu",
+    )
+
+
+def _ours(method: str, network: str) -> SAC:
+    config = SACConfig(
+        method=method,
+        network=network,
+        width=_WIDTH,
+        depth=_DEPTH,
+        batch_size=_SAMPLES,
+        buffer_size=2000,
+    )
+    return MultiTaskSAC(_Still(), config, seed=0, device="cpu")
+
+
+class _Learner:
+    """A model in a process of its own.
+
+    Args:
+        make: Makes it.
+        keep_memory: Whether the process keeps freed memory.
+        threads: Threads that torch computes with.
+    """
+
+    _model: SAC
+
+    def __init__(self, make: Callable[[], SAC], *, keep_memory: bool, threads: int) -> None:
+        self._process = ProcessPoolExecutor(
+            1,
+            multiprocessing.get_context("spawn"),
+            initializer=self._start,
+            initargs=(make, keep_memory, threads),
+        )
+
+    @classmethod
+    def _start(cls, make: Callable[[], SAC], keep_memory: bool, threads: int) -> None:
+        if keep_memory:
+            keep_freed_memory()
+        torch.set_num_threads(threads)
+        cls._model = _filled(make())
+
+    @classmethod
+    def _update(cls) -> None:
+        cls._model.train(_UPDATES, _TASKS * _SAMPLES)
+
+    def __call__(self) -> None:
+        """Do some updates."""
+        self._process.submit(self._update).result()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=30, help="updates to time")
+    parser.add_argument("--repeats", type=int, default=30, help=f"times {_UPDATES} updates to time")
     parser.add_argument("--threads", type=int, default=2, help="threads that torch computes with")
     parser.add_argument("--methods", nargs="*", default=_METHODS)
     parser.add_argument("--network", default="one_hot")
     arguments = parser.parse_args()
-    keep_freed_memory()  # as trainings do
-    torch.set_num_threads(arguments.threads)
-    batch = _TASKS * _SAMPLES
-    models = {
-        "Stable-Baselines3": SAC(
-            "MlpPolicy",
-            _Still(),
-            buffer_size=20_000,
-            policy_kwargs={"net_arch": [_WIDTH] * _DEPTH},
-            seed=0,
-            device="cpu",
-        )
+    learner = partial(_Learner, threads=arguments.threads)
+    learners = {
+        _BASELINE: learner(_baseline, keep_memory=False),
+        f"{_BASELINE}, memory kept": learner(_baseline, keep_memory=True),
     }
     for method in dict.fromkeys(("equal", *arguments.methods)):
-        config = SACConfig(
-            method=method,
-            network=arguments.network,
-            width=_WIDTH,
-            depth=_DEPTH,
-            batch_size=_SAMPLES,
-            buffer_size=2000,
-        )
-        models[method] = MultiTaskSAC(_Still(), config, seed=0, device="cpu")
-    for model in models.values():
-        _filled(model)
-    taken = durations(
-        {name: lambda m=model: m.train(1, batch) for name, model in models.items()},
-        repeats=arguments.repeats,
-        warm_up=3,
-    )
-    medians = {name: median(times) for name, times in taken.items()}
+        learners[method] = learner(partial(_ours, method, arguments.network), keep_memory=True)
+    taken = durations(learners, repeats=arguments.repeats, warm_up=3)
+    milliseconds = {name: [1e3 * t / _UPDATES for t in times] for name, times in taken.items()}
+    medians = {name: median(times) for name, times in milliseconds.items()}
     table = Table("method", title=f"SAC's update, {arguments.threads} threads, medians")
-    for column in ("ms", "fastest ms", "updates/s", "x equal", "x Stable-Baselines3"):
+    for column in ("ms", "fastest ms", "updates/s", "x equal", "x updates/s of SB3"):
         table.add_column(column, justify="right")
     for name, value in medians.items():
         table.add_row(
             name,
-            f"{1e3 * value:.1f}",
-            f"{1e3 * min(taken[name]):.1f}",
-            f"{1 / value:.1f}",
+            f"{value:.1f}",
+            f"{min(milliseconds[name]):.1f}",
+            f"{1e3 / value:.1f}",
             f"{value / medians['equal']:.2f}",
-            f"{value / medians['Stable-Baselines3']:.2f}",
+            f"{medians[_BASELINE] / value:.2f}",
         )
     Console().print(table)
 
