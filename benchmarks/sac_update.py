@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from statistics import median
@@ -130,6 +130,11 @@ class _Learner:
         self._process.submit(self._update).result()
 
 
+def _ratio(times: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median of the ratios within a round: the machine's speed drifts over rounds."""
+    return median(time / other for time, other in zip(times, others, strict=True))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=30, help=f"times {_UPDATES} updates to time")
@@ -145,19 +150,18 @@ def main() -> None:
     for method in dict.fromkeys(("equal", *arguments.methods)):
         learners[method] = learner(partial(_ours, method, arguments.network), keep_memory=True)
     taken = durations(learners, repeats=arguments.repeats, warm_up=3)
-    milliseconds = {name: [1e3 * t / _UPDATES for t in times] for name, times in taken.items()}
-    medians = {name: median(times) for name, times in milliseconds.items()}
     table = Table("method", title=f"SAC's update, {arguments.threads} threads, medians")
     for column in ("ms", "fastest ms", "updates/s", "x equal", "x updates/s of SB3"):
         table.add_column(column, justify="right")
-    for name, value in medians.items():
+    for name, times in taken.items():
+        milliseconds = [1e3 * time / _UPDATES for time in times]
         table.add_row(
             name,
-            f"{value:.1f}",
-            f"{min(milliseconds[name]):.1f}",
-            f"{1e3 / value:.1f}",
-            f"{value / medians['equal']:.2f}",
-            f"{medians[_BASELINE] / value:.2f}",
+            f"{median(milliseconds):.1f}",
+            f"{min(milliseconds):.1f}",
+            f"{1e3 / median(milliseconds):.1f}",
+            f"{_ratio(times, taken['equal']):.2f}",
+            f"{_ratio(taken[_BASELINE], times):.2f}",
         )
     Console().print(table)
 

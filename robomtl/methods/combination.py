@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,18 +119,19 @@ class Combination:
 
         assert self.weighting is not None
         losses = objective.losses(batch, self.tasks)
-        self._check_losses(self.tasks, losses)
+        stacked = torch.stack(losses)
+        values = stacked.detach().cpu().double()
+        self._check_values(self.tasks, values)
         step = Step(
             objective=objective,
             batch=batch,
             validation_batch=validation_batch,
-            losses=detached(losses),
+            losses=values,
             check_losses=self._check_losses,
             check_gradients=check_gradients,
             graph=losses,
         )
         weights = self.weighting.weights(step)
-        stacked = torch.stack(losses)
         total = (weights.to(stacked) * stacked).sum()
         found = torch.autograd.grad(total, targets, allow_unused=True)
         check_gradients(found)
@@ -220,10 +222,12 @@ class Combination:
         )
 
     def _check_losses(self, tasks: Sequence[str], losses: Sequence[Tensor]) -> None:
-        values = torch.stack([loss.detach() for loss in losses])
-        if not values.isfinite().all():
-            named = zip(tasks, values.tolist(), strict=False)
-            broken = {t: v for t, v in named if not abs(v) < float("inf")}
+        self._check_values(tasks, detached(losses))
+
+    def _check_values(self, tasks: Sequence[str], losses: Tensor) -> None:
+        named = zip(tasks, losses.tolist(), strict=False)
+        broken = {task: loss for task, loss in named if not math.isfinite(loss)}
+        if broken:
             raise NonFiniteLossError(broken, self.step)
 
     def state_dict(self) -> dict[str, Any]:
