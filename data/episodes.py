@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from robomtl.data import layout
 from robomtl.data.demo import DemoKey
+from robomtl.data.exceptions import CorruptDatasetError
 from robomtl.data.opening import open_array, read_rows
 
 
@@ -37,10 +38,13 @@ class Episodes:
         """
         # The ends are read first: other arrays may grow meanwhile, but are never behind them.
         ends = _read(path, root, "ends")
-        ends = ends[: np.count_nonzero(ends != layout.NO_END)]
+        count = int(np.count_nonzero(ends != layout.NO_END))
+        ends, behind = ends[:count], ends[count:]
         starts = np.concatenate((np.zeros(1, np.int64), ends))[:-1]
+        if (ends <= starts).any() or (len(behind) and _is_complete(path, root)):
+            raise _lost(path, "ends")
         task, variation, seed = (
-            _read(path, root, name)[: len(ends)].tolist() for name in layout.KEY_FIELDS
+            _read(path, root, name, count).tolist() for name in layout.KEY_FIELDS
         )
         keys = map(DemoKey, (tasks[index] for index in task), variation, seed)
         return cls(tuple(keys), ends - starts, starts)
@@ -69,6 +73,23 @@ class Episodes:
         return np.arange(self.samples) + np.repeat(shift, self.lengths)
 
 
-def _read(path: Path, root: zarr.Group, name: str) -> NDArray[np.int64]:
+def _read(path: Path, root: zarr.Group, name: str, count: int | None = None) -> NDArray[np.int64]:
+    """One array: all of it, or its first rows, of which all chunks must be there."""
     array = open_array(path, root, f"meta/episode_{name}")
-    return read_rows(path, array, 0, array.shape[0])
+    if count is None:
+        return read_rows(path, array, 0, array.shape[0])
+    if array.nchunks_initialized < -(-count // array.chunks[0]):
+        raise _lost(path, name)
+    return read_rows(path, array, 0, count)
+
+
+def _is_complete(path: Path, root: zarr.Group) -> bool:
+    """Whether a dataset was complete when it was opened and is so now: nobody appends to it."""
+    return root.attrs["complete"] and zarr.open_group(path, mode="r").attrs["complete"]
+
+
+def _lost(path: Path, name: str) -> CorruptDatasetError:
+    return CorruptDatasetError(
+        f"{path / 'meta' / f'episode_{name}'} lacks chunks: perhaps it was copied only in part; "
+        "copy it, or make it, again"
+    )

@@ -1,9 +1,10 @@
 """Finding, recognising and making the zarr group of a keyframe dataset."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
@@ -20,8 +21,8 @@ from robomtl.data.exceptions import (
 )
 from robomtl.data.observation import Field
 
-_UNFINISHED_FILES = "*.partial"  # what zarr's local store renames to a chunk when it is complete
-
+# What zarr's local store renames to a file when it is complete.
+_UNFINISHED_FILE = re.compile(r".+\.[0-9a-f]{32}\.partial")
 
 _REMEDY = "delete the dataset and make it again"
 
@@ -35,11 +36,9 @@ def open_existing(path: Path) -> zarr.Group:
         UnsupportedFormatError: A version with another layout wrote it.
     """
     try:
-        root = zarr.open_group(path, mode="r")
+        root = _open_group(path, "r")
     except (FileNotFoundError, NotADirectoryError):  # no folder, or a folder without a group
         raise DataError(f"there is no keyframe dataset at {path}") from None
-    except ValueError as error:
-        raise CorruptDatasetError(f"{path / 'zarr.json'} is damaged: {error}; {_REMEDY}") from error
     _check_kind(path, root)
     if "format" not in root.attrs:
         raise DataError(
@@ -54,6 +53,8 @@ def open_or_create(
 ) -> zarr.Group:
     """Opens a dataset for writing; makes it in a folder that is empty. The folder must be locked.
 
+    A dataset that was begun and never got anything is made again, with these settings.
+
     Args:
         path: The folder, which exists.
         settings: Attributes that decide what is in the dataset: tasks, cameras, ...
@@ -61,22 +62,23 @@ def open_or_create(
 
     Raises:
         DatasetMismatchError: There is something else, or a dataset of other settings.
+        CorruptDatasetError: Its description is damaged.
         UnsupportedFormatError: A version with another layout wrote it.
     """
-    for left_by_a_kill in path.rglob(_UNFINISHED_FILES):
-        left_by_a_kill.unlink()
-    if not any(path.iterdir()):
+    if all(map(_is_unfinished, path.iterdir())):
         # The kind goes in first, the format with everything else at the end: a group that has one
         # without the other was interrupted in between, holds nothing, and can be made again.
         zarr.create_group(path, attributes={"kind": layout.KIND})
     try:
-        root = zarr.open_group(path, mode="r+")
+        root = _open_group(path, "r+")
     except GroupNotFoundError:
         raise DatasetMismatchError(
             f"{path} holds other files; name a folder that is empty or does not exist"
         ) from None
     _check_kind(path, root)
-    if "format" not in root.attrs:
+    for left_by_a_kill in filter(_is_unfinished, path.rglob("*")):
+        left_by_a_kill.unlink()
+    if "format" not in root.attrs or (_differences(root, settings) and _is_empty(path)):
         _create_arrays(path, root, fields)
         root.attrs.put(
             {"kind": layout.KIND, "format": layout.FORMAT, **settings, "complete": False}
@@ -117,6 +119,25 @@ def read_rows(path: Path, array: zarr.Array[Any], start: int, stop: int) -> NDAr
         ) from error
 
 
+def _open_group(path: Path, mode: Literal["r", "r+"]) -> zarr.Group:
+    try:
+        return zarr.open_group(path, mode=mode)
+    except GroupNotFoundError:  # which is a ValueError too
+        raise
+    except ValueError as error:
+        raise CorruptDatasetError(f"{path / 'zarr.json'} is damaged: {error}; {_REMEDY}") from error
+
+
+def _is_unfinished(path: Path) -> bool:
+    return _UNFINISHED_FILE.fullmatch(path.name) is not None and path.is_file()
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether nothing was ever written to any array."""
+    files = (file for name in ("data", "meta") for file in (path / name).rglob("*"))
+    return not any(file.is_file() and file.name != "zarr.json" for file in files)
+
+
 def _create_arrays(path: Path, root: zarr.Group, fields: Mapping[str, Field]) -> None:
     for name in ("data", "meta"):
         shutil.rmtree(path / name, ignore_errors=True)
@@ -139,13 +160,16 @@ def _check_kind(path: Path, root: zarr.Group) -> None:
 
 
 def _check_settings(path: Path, root: zarr.Group, settings: Mapping[str, Any]) -> None:
-    differences = [
-        f"{name} {root.attrs[name]!r} instead of {value!r}"
-        for name, value in settings.items()
-        if root.attrs[name] != value
-    ]
-    if differences:
+    if differences := _differences(root, settings):
         raise DatasetMismatchError(
             f"{path} was begun with {'; '.join(differences)}; continue it with its own settings, "
             "or write to another folder"
         )
+
+
+def _differences(root: zarr.Group, settings: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} {root.attrs[name]!r} instead of {value!r}"
+        for name, value in settings.items()
+        if root.attrs[name] != value
+    ]

@@ -234,6 +234,15 @@ def test_a_chunk_that_was_lost_does_not_read_as_zeros(copy: Path) -> None:
         KeyframeDataset(copy)
 
 
+@pytest.mark.parametrize("name", ["task", "variation", "seed", "ends"])
+def test_a_lost_chunk_of_what_tells_episodes_apart_is_noticed(copy: Path, name: str) -> None:
+    (copy / "meta" / f"episode_{name}" / "c" / "0").unlink()
+    with pytest.raises(CorruptDatasetError, match=rf"episode_{name} lacks chunks.* copied only in"):
+        KeyframeDataset(copy)
+    with pytest.raises(CorruptDatasetError, match=f"episode_{name} lacks chunks"):
+        KeyframeWriter(copy, TASKS, CAMERAS, 8)
+
+
 @pytest.mark.parametrize("name", ["data/action", "meta/episode_seed", "meta/episode_ends"])
 def test_an_array_that_was_lost_is_named(copy: Path, name: str) -> None:
     (copy / name / "zarr.json").unlink()

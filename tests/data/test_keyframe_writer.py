@@ -261,10 +261,12 @@ def test_a_dataset_is_not_continued_with_other_settings(
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
+    theirs = ("notes.txt", f"c.{'0' * 32}.partial", "film.partial")
+    for name in theirs:
+        (tmp_path / name).write_text("mine")
     with pytest.raises(DatasetMismatchError, match="holds other files"):
         open_writer(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert {path.name for path in tmp_path.iterdir()} == set(theirs)
     zarr.create_group(tmp_path / "other.zarr")
     with pytest.raises(DatasetMismatchError, match="not a robomtl keyframe dataset"):
         open_writer(tmp_path / "other.zarr")
@@ -279,6 +281,25 @@ def test_a_dataset_that_was_only_begun_says_so_to_readers(tmp_path: Path) -> Non
         KeyframeDataset(tmp_path)
     with open_writer(tmp_path) as writer:
         assert writer.done == set()
+
+
+def test_a_kill_before_the_first_file_is_complete_leaves_a_folder_that_counts_as_empty(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / f"zarr.{'0a' * 16}.partial").write_text("{")
+    with open_writer(tmp_path) as writer:
+        assert writer.done == set()
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_dataset_that_never_got_anything_takes_other_settings(
+    make_samples: MakeSamples, tmp_path: Path
+) -> None:
+    path = tmp_path / "d.zarr"
+    open_writer(path, image_size=16).close()
+    build(path, make_samples, range(3))
+    build(tmp_path / "other.zarr", make_samples, range(3))
+    assert contents(path) == contents(tmp_path / "other.zarr")
 
 
 @pytest.mark.parametrize(
@@ -401,6 +422,9 @@ def test_a_damaged_dataset_is_not_continued(make_samples: MakeSamples, tmp_path:
     build(path, make_samples, range(3))
     (path / "data" / "wrist_rgb" / "c" / "0" / "0" / "0" / "0").write_bytes(b"garbage")
     with pytest.raises(CorruptDatasetError, match=r"wrist_rgb is damaged in rows 0 to 5"):
+        open_writer(path)
+    (path / "zarr.json").write_text("{")
+    with pytest.raises(CorruptDatasetError, match=r"zarr.json is damaged"):
         open_writer(path)
 
 

@@ -109,12 +109,13 @@ def test_keyframes_of_an_export_are_those_of_the_store(
 
 
 def test_images_of_another_size_or_camera_are_not_made_up(
-    refused, exported: Path, tmp_path: Path
+    refused, printed, exported: Path, tmp_path: Path
 ) -> None:
     keyframes = ("keyframes", "--demos", exported, "--out", tmp_path / "out.zarr", *ONE)
     message = refused(*keyframes, "--image-size", 32)
     assert "have 16 x 16 pixels" in message
     assert "--image-size 16" in message
+    printed(*keyframes, "--image-size", 16)  # as it says, into the same folder
 
 
 def test_demonstrations_with_images_of_their_own_need_no_states(
