@@ -114,8 +114,8 @@ class MetaWorldEnv(RobotEnv):
         """Start an episode.
 
         Args:
-            seed: Picks the goal, the same that `collect_demo` has for it; drawn from the
-                environment's own generator where it is missing.
+            seed: Picks the goal, the same that `collect_demo` has in its first attempt; drawn from
+                the environment's own generator where it is missing.
             options: ``{"variation": 0}`` is all there is.
         """
         super().reset(seed=seed)

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from robomtl.data.demo import Demo
 from robomtl.data.observation import Observation
 from robomtl.envs.actions import check_action
-from robomtl.envs.exceptions import InvalidActionError, UnknownNameError, UnreachablePoseError
+from robomtl.envs.exceptions import (
+    InvalidActionError,
+    ResetNeededError,
+    UnknownNameError,
+    UnreachablePoseError,
+)
 from robomtl.envs.robot import RobotEnv, check_variation
 from robomtl.envs.spaces import ACTION_SPACE, observation_space
 from robomtl.envs.tabletop.cameras import extrinsics, intrinsics
@@ -88,6 +93,7 @@ class TabletopEnv(RobotEnv):
         self.observation_space = observation_space(self.cameras, image_size, things)  # type: ignore[assignment]
         self._renderer: Renderer | None = None
         self._audience: Renderer | None = None
+        self._begun = False
         self._timestep = 0
         #: Set it to a list to make a film: each frame's state is added, which `picture` draws.
         self.film: list[NDArray[np.float64]] | None = None
@@ -108,8 +114,8 @@ class TabletopEnv(RobotEnv):
         """Start an episode.
 
         Args:
-            seed: Picks the scene, the same that `collect_demo` records for it; drawn from the
-                environment's own generator where it is missing.
+            seed: Picks the scene, the same in which `collect_demo` makes its first attempt; drawn
+                from the environment's own generator where it is missing.
             options: ``{"variation": n}`` picks the variation of this and the following episodes.
 
         Returns:
@@ -123,12 +129,19 @@ class TabletopEnv(RobotEnv):
         scene = int(self.np_random.integers(2**31)) if seed is None else seed
         self._episode.reset(self.variation, scene)
         self._timestep = 0
+        self._begun = True
         return self._observe(), self._info()
 
     def step(
         self, action: NDArray[np.float64]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Move the gripper, then open or close it. See the class for what an action is."""
+        """Move the gripper, then open or close it. See the class for what an action is.
+
+        Raises:
+            ResetNeededError: No episode has begun, or the scene has been used otherwise since.
+        """
+        if not self._begun:
+            raise ResetNeededError("call reset() before the first step")
         error = None
         self._timestep += 1
         try:
@@ -156,13 +169,18 @@ class TabletopEnv(RobotEnv):
     def collect_demo(self, seed: int) -> Demo:
         """Record the expert's demonstration for a seed, in the present variation.
 
+        An episode that is under way ends.
+
         Raises:
             DemonstrationError: The expert failed ten times.
         """
+        self._begun = False
         return collect_demo(self._episode, self.variation, seed)
 
     def observe(self, demo: Demo, frame: int, masks: bool = False) -> Observation:
         """A frame of a stored demonstration, seen through this environment's cameras.
+
+        An episode that is under way ends.
 
         Args:
             demo: With simulator states.
@@ -176,6 +194,7 @@ class TabletopEnv(RobotEnv):
             raise ValueError(f"a demo of {demo.task!r} cannot be shown in {self.task.name!r}")
         if demo.states is None:
             raise ValueError("the demo holds no simulator states, so it cannot be rendered")
+        self._begun = False
         self._episode.world.restore(demo.states[frame])
         observation = Observation(demo[frame] | self._pictures())
         if masks and self._renderer is not None:
@@ -211,7 +230,11 @@ class TabletopEnv(RobotEnv):
         return None if self.render_mode is None else self._picture()
 
     def picture(self, state: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """(360, 480, 3) a state of this task, such as one of a `film`, as a person would see it."""
+        """(360, 480, 3) a state of this task, such as one of a `film`, as a person would see it.
+
+        An episode that is under way ends.
+        """
+        self._begun = False
         self._episode.world.restore(state)
         return self._picture()
 

@@ -144,3 +144,24 @@ def test_a_demo_of_another_task_is_not_shown() -> None:
     demo = envs.make("reach_target", cameras=()).collect_demo(0)
     with pytest.raises(ValueError, match="reach_target"):
         envs.make("push_button", cameras=()).observe(demo, 0)
+
+
+def test_steps_need_an_episode() -> None:
+    """Before the first one, everything lies at the origin: on its target, too."""
+    env = envs.make("slide_block_to_target", cameras=(), render_mode="rgb_array")
+    action = np.array([0.3, 0, 1.1, 0, 1, 0, 0, 1.0])
+    with pytest.raises(envs.ResetNeededError, match=r"call reset\(\)"):
+        env.step(action)
+    demo = env.collect_demo(0)
+    others = (
+        lambda: env.collect_demo(0),
+        lambda: env.observe(demo, 0),
+        lambda: env.picture(demo.states[0]),
+    )
+    for other in others:
+        env.reset(seed=0)
+        env.step(action)
+        other()
+        with pytest.raises(envs.ResetNeededError):
+            env.step(action)
+    env.close()
