@@ -26,6 +26,7 @@ from robomtl.methods.objective import (
     Objective,
     SharedRepresentation,
     parameters,
+    shared_parameters,
 )
 from robomtl.methods.record import Record
 from robomtl.methods.representation import RepresentationGradients
@@ -85,7 +86,7 @@ class Combination:
             NonFiniteLossError: A loss is NaN or infinite.
             NonFiniteGradientError: A gradient is.
             UnsuitableObjectiveError: The tasks are not the method's, or the method needs a shared
-                representation and there is none.
+                representation, or shared parameters that are trained, and there is none.
             OverlappingParametersError: A parameter belongs to a task and to others too.
         """
         if tuple(objective.tasks) != self.tasks:
@@ -98,8 +99,12 @@ class Combination:
             found, record = self._from_losses(objective, batch, validation_batch, targets)
         else:
             found, record = self._from_gradients(objective, batch, validation_batch)
+        # A graph may hand the same tensor to two parameters, as that of a sum does; each gets its
+        # own, since what comes next may change it in place.
+        seen: set[int] = set()
         for target, gradient in zip(targets, found, strict=True):
-            target.grad = _laid_out_like(target, gradient)
+            target.grad = _laid_out_like(target, gradient, copied=id(gradient) in seen)
+            seen.add(id(gradient))
         self.step += 1
         return record
 
@@ -164,8 +169,10 @@ class Combination:
             weights, alpha, shared = self._aggregate(gradients, weights)
         own = gradients.weighted_own(weights)
         gram = gradients.known_gram
-        # Where the Gram matrix is finite, so is whatever it was made of.
-        check_gradients(own if gram is not None and gram.isfinite().all() else [*shared, *own])
+        # Where the Gram matrix is finite, so is whatever it was made of: gradients, or those of a
+        # representation, which the encoder's are not known from.
+        known = isinstance(gradients, GradientMatrix) and gram is not None
+        check_gradients(own if known and gram.isfinite().all() else [*shared, *own])
         return [*shared, *own], self._record(gradients.losses, weights, alpha, gram)
 
     def _task_gradients(self, objective: Objective, batch: Any) -> TaskGradients:
@@ -177,6 +184,12 @@ class Combination:
             raise UnsuitableObjectiveError(
                 "This method works on the gradients of a shared representation, and the objective "
                 "has none: it needs `encode` and `decode`."
+            )
+        compares = self.aggregator or (self.weighting and self.weighting.uses == "gram")
+        if compares and not shared_parameters(objective):
+            raise UnsuitableObjectiveError(
+                "This method compares the tasks' gradients of the parameters that they share, and "
+                "the tasks of this objective share none that is trained."
             )
         # Without an aggregator only sums and products of gradients are asked for, which the chain
         # rule gives from those of the representation. It takes as long as five backward passes
@@ -247,12 +260,14 @@ class Combination:
             self.aggregator.load_state_dict(state["aggregator"])
 
 
-def _laid_out_like(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | None:
-    """Return a gradient that lies in memory as its parameter does.
+def _laid_out_like(
+    parameter: nn.Parameter, gradient: Tensor | None, *, copied: bool
+) -> Tensor | None:
+    """Return a gradient that lies in memory as its parameter does; a copy where asked for.
 
     Fused optimisers go through both in the order of memory, whatever their strides say.
     """
-    if gradient is None or gradient.stride() == parameter.stride():
+    if gradient is None or (gradient.stride() == parameter.stride() and not copied):
         return gradient
     return torch.empty_like(parameter).copy_(gradient)
 

@@ -171,7 +171,8 @@ class GradientMatrix(TaskGradients):
                 torch.mv(rows, torch.cat([self._flat(i, shared[i]) for i in members]))
                 for members, rows in self._pieces
             ]
-        return torch.stack(products).cpu().double().sum(0) + self._dot_own(own)
+        total = self._dot_own(own)
+        return total if not products else total + torch.stack(products).cpu().double().sum(0)
 
     def _flat(self, number: int, direction: Tensor | None) -> Tensor:
         if direction is None:

@@ -44,6 +44,11 @@ class LookAhead:
         self.optimiser = optimiser
 
     @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.optimiser.param_groups[0]["params"][0].device
+
+    @property
     def informative(self) -> bool:
         """Whether the step depends on how long the gradient is.
 

@@ -106,6 +106,7 @@ class _GroupNorm(torch.autograd.Function):
         bias: Tensor | None,
         eps: float,
     ) -> Tensor:
+        x, ctx.layout = _normalisable(x)
         batch, channels = x.shape[:2]
         size = x[0, 0].numel()
         y, mean, rstd = torch.native_group_norm(x, weight, bias, batch, channels, size, groups, eps)
@@ -117,6 +118,7 @@ class _GroupNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, mean, rstd = ctx.saved_tensors
+        upstream = upstream.contiguous(memory_format=ctx.layout)
         wanted = [True, ctx.weight is not None, ctx.bias is not None]
         sizes = (x.shape[1], x[0, 0].numel(), ctx.groups)
         found = [
@@ -181,6 +183,21 @@ class _Embedding(torch.autograd.Function):
             ],
         )
         return None, None, None, None
+
+
+def _normalisable(x: Tensor) -> tuple[Tensor, torch.memory_format]:
+    """Return x as torch hands it to the kernel of a group norm, and its layout.
+
+    The kernel reads gradients in the order of x, whatever their own is. Only the CPU's knows
+    channels that come last, and reduced precision beside parameters that have none.
+    """
+    layout = torch.contiguous_format
+    if x.device.type == "cpu":
+        if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):
+            layout = torch.channels_last
+    elif torch.is_autocast_enabled(x.device.type):
+        x = x.float()
+    return x.contiguous(memory_format=layout), layout
 
 
 def _linear(mode: Taskwise, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

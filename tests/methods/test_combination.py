@@ -130,6 +130,90 @@ def test_a_non_finite_gradient_names_task_and_step_and_touches_nothing(name):
     assert all(own.grad is None for own in slopes.own.values())
 
 
+class SteepEncoder:
+    """Losses and representation are as tame as can be; the encoder's slope at zero is not."""
+
+    tasks = ("a", "b")
+    multi_domain = False
+
+    def __init__(self):
+        self.weight = nn.Parameter(torch.tensor([0.0, 1.0]))
+        self.heads = {task: nn.Parameter(torch.ones(2)) for task in self.tasks}
+
+    def shared_parameters(self):
+        return [self.weight]
+
+    def task_parameters(self, task):
+        return [self.heads[task]]
+
+    def encode(self, batch):
+        return [self.weight.square().sqrt() + batch]
+
+    def decode(self, representation, batch, task):
+        return (self.heads[task] * representation[0] - 2).square().mean()
+
+    def losses(self, batch, tasks):
+        return [self.decode(self.encode(batch), batch, task) for task in tasks]
+
+
+@pytest.mark.parametrize("name", ["mgda_ub", "aligned_mtl_ub", "equal+mgda_ub", "ial"])
+def test_a_non_finite_gradient_of_the_encoder_is_noticed(name):
+    steep = SteepEncoder()
+    method = methods.make(name, steep.tasks, ["a"])
+    with pytest.raises(NonFiniteGradientError, match="step 0"):
+        method.backward(steep, torch.ones(2))
+    assert steep.weight.grad is None
+    assert all(head.grad is None for head in steep.heads.values())
+
+
+@pytest.mark.parametrize("name", ["aligned_mtl", "gradnorm", "mgda_ub", "uncertainty+pcgrad"])
+def test_methods_that_compare_gradients_need_something_shared_to_train(name):
+    frozen = SteepEncoder()
+    frozen.weight.requires_grad_(False)
+    with pytest.raises(UnsuitableObjectiveError, match="share none that is trained"):
+        methods.make(name, frozen.tasks).backward(frozen, torch.ones(2))
+
+
+@pytest.mark.parametrize("name", ["equal", "auto_lambda", "imtl_l"])
+def test_other_methods_do_not(name):
+    frozen = SteepEncoder()
+    frozen.weight.requires_grad_(False)
+    optimiser = torch.optim.SGD(frozen.heads.values(), lr=0.1)
+    method = methods.make(name, frozen.tasks, optimiser=optimiser)
+    for _ in range(2):
+        method.backward(frozen, torch.ones(2), torch.ones(2))
+    assert all(head.grad is not None for head in frozen.heads.values())
+
+
+class Sum:
+    """Two parameters of which only the sum matters: a graph gives both one and the same tensor."""
+
+    tasks = ("a", "b")
+    multi_domain = False
+
+    def __init__(self):
+        self.parts = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))]
+
+    def shared_parameters(self):
+        return self.parts
+
+    def task_parameters(self, task):
+        return []
+
+    def losses(self, batch, tasks):
+        total = self.parts[0] + self.parts[1]
+        return [total.sum(), 2 * total.square().sum()]
+
+
+def test_no_two_parameters_have_one_gradient():
+    problem = Sum()
+    methods.make("equal", problem.tasks).backward(problem, None)
+    first, second = (part.grad for part in problem.parts)
+    assert first.equal(second)
+    first.zero_()
+    assert second.any()
+
+
 def test_a_restored_method_counts_on():
     method, restored = methods.make("equal", TASKS), methods.make("equal", TASKS)
     method.backward(Slopes(GRADIENTS), LOSSES)

@@ -62,6 +62,37 @@ def test_task_gradients_are_those_of_single_backward_passes(kind):
     assert network.linear.bias.grad is None
 
 
+def channels_last(x):
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def sideways(x):
+    return x.mT.contiguous().mT
+
+
+class Rearranged(Vision):
+    """A group norm whose input and whose output's gradient lie in memory as a test says."""
+
+    def __init__(self, before, after):
+        super().__init__()
+        self.before, self.after = before, after
+
+    def features(self, images, which):
+        x = self.after(self.norm(self.before(self.conv(images))))
+        return x.square().mean((2, 3))
+
+
+@pytest.mark.parametrize("before", [torch.Tensor.contiguous, channels_last, sideways])
+@pytest.mark.parametrize("after", [torch.Tensor.contiguous, channels_last, sideways])
+def test_norms_do_not_care_how_anything_lies_in_memory(before, after):
+    torch.manual_seed(0)
+    objective = Stacked(Rearranged(before, after).double())
+    batch = stacked_batch(torch.float64)
+    rows, count = expected(objective, batch)
+    gradients = GradientBuffer().compute(objective, batch, accept)
+    check(gradients, rows, count, {"rtol": 1e-10, "atol": 1e-12})
+
+
 def test_the_gradients_of_some_tasks_can_be_had_alone():
     torch.manual_seed(0)
     network = Vision().double()

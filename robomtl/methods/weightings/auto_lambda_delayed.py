@@ -64,5 +64,9 @@ class DelayedAutoLambda(AutoLambda):
         super().load_state_dict(state)
         self._last = None
         if "blocks" in state:
-            self._last = GradientMatrix(self.tasks, [], [], state["blocks"])
-            self._last.own_gradients = state["own"]
+            device = self._ahead.device
+            blocks = [block.to(device) for block in state["blocks"]]
+            self._last = GradientMatrix(self.tasks, [], [], blocks)
+            self._last.own_gradients = [
+                [None if g is None else g.to(device) for g in group] for group in state["own"]
+            ]
