@@ -1,15 +1,17 @@
-"""Tensors on disk: written whole or not at all."""
+"""Tensors on disk: written whole or not at all, checked when read."""
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
-import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from robomtl.data.atomic import remove_abandoned, replacing
 
 
 class DamagedFileError(ValueError):
@@ -17,18 +19,15 @@ class DamagedFileError(ValueError):
 
 
 def save_atomically(content: Mapping[str, Any], path: Path) -> None:
-    """Write `content` to `path`; a kill or a full disk leaves what was there before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            torch.save(dict(content), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write `content` to `path`; a kill or a full disk leaves what was there before.
+
+    Raises:
+        DiskFullError: No space is left.
+    """
+    if path.parent.exists():
+        remove_abandoned(path.parent)
+    with replacing(path) as file:
+        torch.save(dict(content), file)
 
 
 def load_safely(path: Path, device: str | torch.device) -> dict[str, Any]:
@@ -37,14 +36,23 @@ def load_safely(path: Path, device: str | torch.device) -> dict[str, Any]:
     Raises:
         FileNotFoundError: There is no such file.
         DamagedFileError: The file is cut short, damaged, or holds anything but plain tensors.
+        OSError: It cannot be read for another reason.
     """
+    file = io.BytesIO(path.read_bytes())
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise
-    # A file that is cut short can send its reader to before the beginning: an OSError.
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        raise DamagedFileError(f"{path} cannot be read: {error}") from error
+        _check_sums(file)
+        content = torch.load(file, map_location=device, weights_only=True)
+    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, LookupError, ValueError) as e:
+        raise DamagedFileError(f"{path} cannot be read: {e}") from e
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds a {type(content).__name__}, not named tensors.")
     return content
+
+
+def _check_sums(file: io.BytesIO) -> None:
+    """Check what torch leaves unchecked: the checksum of every part of the archive."""
+    with zipfile.ZipFile(file) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"its part {damaged} is damaged")
+    file.seek(0)

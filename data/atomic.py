@@ -1,22 +1,23 @@
 """Files and folders that are either written completely or not at all."""
 
 import errno
-import itertools
 import os
 import re
+import secrets
 import shutil
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from robomtl.data.exceptions import DiskFullError
 
 _HOST = re.sub(r"\W", "-", socket.gethostname())
-_TEMPORARY = re.compile(r"\..+\.(?P<host>[\w-]+)\.(?P<process>\d+)\.\d+\.tmp")
+_TEMPORARY = re.compile(r"\..+\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]+\.tmp")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _HOUR = 3600.0  # no writer takes as long as this for one file
-
-_serial = itertools.count()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -29,11 +30,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         DiskFullError: No space is left. Nothing partial stays behind.
         OSError: The file cannot be written for another reason.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomically`, for content that is written in parts: it counts from the end."""
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut could leave the name without the content
         os.replace(temporary, path)
@@ -45,7 +53,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def temporary_path(path: Path) -> Path:
     """A name beside `path` that nobody else uses, and `remove_abandoned` recognises."""
-    return path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{next(_serial)}.tmp")
+    # Random, since a container that is started again may have the same host and process numbers.
+    return path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
 def raise_if_full(error: BaseException, path: Path) -> None:

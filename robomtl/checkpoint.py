@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from robomtl.agents.files import DamagedFileError, load_safely, save_atomically
 
 FORMAT = "robomtl.training/1"
@@ -23,15 +21,17 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     save_atomically({"format": FORMAT, **content}, path)
 
 
-def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote.
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote, to the CPU.
+
+    Networks and optimisers move their state to where they are; methods keep theirs on the CPU.
 
     Raises:
         FileNotFoundError: There is no such file.
         CheckpointError: The file is damaged or not a training checkpoint.
     """
     try:
-        content = load_safely(path, device)
+        content = load_safely(path, "cpu")
     except DamagedFileError as error:
         raise CheckpointError(f"{error} Delete it to train from the start.") from error
     found = content.pop("format", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import defaultdict
@@ -13,6 +12,7 @@ from types import TracebackType
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from robomtl.lines import StepLines
 from robomtl.methods import Record
 
 
@@ -30,11 +30,7 @@ class Metrics:
     """
 
     def __init__(self, out: Path, iteration: int) -> None:
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / "metrics.jsonl"
-        kept = _lines_up_to(path, iteration) if path.exists() else []
-        path.write_text("".join(kept))
-        self._file = path.open("a")
+        self._lines = StepLines(out / "metrics.jsonl", "iteration", iteration)
         self._board = SummaryWriter(str(out / "tensorboard"), purge_step=iteration + 1)
         self._start()
 
@@ -47,7 +43,7 @@ class Metrics:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._lines.close()
         self._board.close()
 
     def waited(self, seconds: float) -> None:
@@ -88,8 +84,7 @@ class Metrics:
             middle = median(values)
             line[name] = middle if math.isfinite(middle) else None  # JSON knows no infinity
             self._board.add_scalar(f"gradients/{name}", middle, iteration)
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        self._lines.write(line)
         self._start()
 
     def _start(self) -> None:
@@ -98,13 +93,3 @@ class Metrics:
         self._steps = 0
         self._waited = 0.0
         self._started = time.perf_counter()
-
-
-def _lines_up_to(path: Path, iteration: int) -> list[str]:
-    """Return the whole lines up to `iteration`; a killed run may have left half a line."""
-    kept = []
-    for line in path.read_text().splitlines(keepends=True):
-        if not line.endswith("\n") or json.loads(line)["iteration"] > iteration:
-            break
-        kept.append(line)
-    return kept

@@ -15,6 +15,7 @@ from robomtl.agents import KeyframePolicy
 from robomtl.data.atomic import write_atomically
 from robomtl.evaluation import newest_summary, policy_path
 from robomtl.exceptions import RunFolderError
+from robomtl.lines import read_lines
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.report.curves import curves
@@ -86,7 +87,7 @@ def _history(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, n
     """Training steps (N,), each task's loss and each task's weight (N,) from a run's metrics."""
     if not path.is_file():
         raise RunFolderError(f"{path} is missing: {path.parent} is not a run of `robomtl train`")
-    lines: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = read_lines(path)
     tasks = lines[-1]["loss"] if lines else ()
     losses, weights = (
         {task: np.array([line[name][task] for line in lines]) for task in tasks}

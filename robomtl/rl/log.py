@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,38 +11,7 @@ from typing import Any
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
-
-class StepLines:
-    """A file of one JSON object a line, each with the "step" that it was written at.
-
-    Args:
-        path: The file.
-        step: Where the run starts or continues; later lines of an interrupted run go.
-    """
-
-    def __init__(self, path: Path, step: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in read_lines(path) if line["step"] <= step]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self._file = path.open("a")
-
-    def write(self, line: Mapping[str, Any]) -> None:
-        """Add a line."""
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a file; a killed run may have left half a line, or none."""
-    if not path.exists():
-        return []
-    return [
-        json.loads(line) for line in path.read_text().splitlines(keepends=True) if line[-1:] == "\n"
-    ]
+from robomtl.lines import StepLines
 
 
 class MetricLines(KVWriter):
@@ -138,8 +106,8 @@ class RunLog:
     ) -> None:
         self._board = Board(out / "tensorboard", step)
         self._board.writer.add_text("protocol", card, step)
-        self._evaluations = StepLines(out / "evaluations.jsonl", step)
-        lines = MetricLines(StepLines(out / "metrics.jsonl", step), tasks)
+        self._evaluations = StepLines(out / "evaluations.jsonl", "step", step)
+        lines = MetricLines(StepLines(out / "metrics.jsonl", "step", step), tasks)
         self.logger = EnvironmentSteps(str(out), [self._board, lines], repeat)
 
     def evaluated(self, line: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robomtl.rl.log import read_lines
+from robomtl.lines import read_lines
 
 Array = NDArray[np.float64]
 

@@ -22,10 +22,11 @@ from robomtl.data.atomic import write_atomically
 from robomtl.data.locking import FolderLock
 from robomtl.devices import Device, resolve_device
 from robomtl.exceptions import ExperimentError
+from robomtl.lines import read_lines
 from robomtl.progress import Advance, progress_bar
 from robomtl.rl.card import card_line, card_protocol, protocol_card
 from robomtl.rl.environment import Transport, evaluation_env, training_env
-from robomtl.rl.log import RunLog, read_lines
+from robomtl.rl.log import RunLog
 from robomtl.rl.overrides import Overrides
 from robomtl.rl.policy import save_policy
 from robomtl.rl.rollouts import successes

@@ -17,6 +17,7 @@ from robomtl.agents.dense import METRICS, delta_mtl, relative_improvement
 from robomtl.agents.dense.metrics import Values
 from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
+from robomtl.lines import read_lines
 from robomtl.progress import console
 from robomtl.scenes.plan import Plan
 from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
@@ -126,7 +127,7 @@ def _compare(
 
 def _curves(folder: Path) -> WeightCurves:
     """The weights that a run wrote down."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = read_lines(folder / "metrics.jsonl")
     return WeightCurves(
         np.array([line["iteration"] for line in lines]),
         {task: np.array([line["weight"][task] for line in lines]) for task in lines[0]["weight"]},

@@ -18,6 +18,7 @@ from robomtl.agents.dense import TASKS
 from robomtl.checkpoint import load_checkpoint
 from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
+from robomtl.lines import read_lines
 from robomtl.methods.rank_correlation import rank_correlation
 from robomtl.methods.relationships import (
     Affinities,
@@ -213,8 +214,7 @@ def _auxiliary_weights(plan: Plan, seed: int, target: str) -> dict[str, float]:
 
 
 def _last_weights(folder: Path) -> dict[str, float]:
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    weights: dict[str, float] = json.loads(lines[-1])["weight"]
+    weights: dict[str, float] = read_lines(folder / "metrics.jsonl")[-1]["weight"]
     return weights
 
 

@@ -247,7 +247,7 @@ class _Run:
         save_checkpoint(self.checkpoint, content)
 
     def _resume(self) -> None:
-        content = load_checkpoint(self.checkpoint, self.config.device)
+        content = load_checkpoint(self.checkpoint)
         theirs = json.loads(content["settings"])
         check_settings(self.out, theirs, self._settings(), _FREE)
         self.iteration = content["iteration"]

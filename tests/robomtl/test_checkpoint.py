@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from robomtl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from robomtl.data import DiskFullError
 
 
 def test_what_was_saved_is_loaded(tmp_path):
@@ -23,7 +24,7 @@ def test_a_failed_save_leaves_the_old_checkpoint_and_no_litter(tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match=r"no space left to write .*last\.pt"):
         save_checkpoint(path, {"iteration": 2})
     assert load_checkpoint(path) == {"iteration": 1}
     assert os.listdir(tmp_path) == ["last.pt"]

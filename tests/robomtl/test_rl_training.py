@@ -14,9 +14,9 @@ from robomtl.data.locking import FolderLock
 from robomtl.envs import SimulatorError
 from robomtl.envs.metaworld.fast_steps import FastSteps
 from robomtl.exceptions import ExperimentError
+from robomtl.lines import read_lines
 from robomtl.methods import MethodError
 from robomtl.rl import training
-from robomtl.rl.log import read_lines
 from robomtl.rl.training import train_rl
 from tests.robomtl.rl_settings import OPTIONS, OVERRIDES, TASKS, TINY
 
