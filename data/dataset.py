@@ -1,5 +1,7 @@
 """Reading a keyframe dataset: what a policy is trained on."""
 
+import hashlib
+import json
 import operator
 import warnings
 from collections.abc import Iterable
@@ -133,6 +135,18 @@ class KeyframeDataset:
             UnknownTaskError: The task is not among `tasks`; the message lists them.
         """
         return int(self._low_dim["stage"][self.task_indices(task)].max(initial=-1)) + 1
+
+    def digest(self) -> str:
+        """SHA-256 over the episodes and all fields but those of the cameras.
+
+        Raises:
+            CorruptDatasetError: A part cannot be read.
+        """
+        sha = hashlib.sha256(json.dumps([self.tasks, self.keys]).encode())
+        for name, column in self._low_dim.items():
+            sha.update(f"{name} {column.dtype.str} {column.shape}".encode())
+            sha.update(column.tobytes())
+        return sha.hexdigest()
 
     def __repr__(self) -> str:
         state = "" if self.complete else ", incomplete"

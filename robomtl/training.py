@@ -26,6 +26,7 @@ from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
+from robomtl.data.atomic import write_atomically
 from robomtl.metrics import Metrics
 
 # On the command line, what to learn from is given in one of several ways.
@@ -76,8 +77,9 @@ class TrainConfig:
 # What may differ between a run and its resumption without changing a bit of the result.
 _FREE = ("data", "checkpoint_interval", "log_interval")
 
-# Batches to look ahead on are drawn from the same data, by a seed that no run starts from.
-_HELD_OUT = 2**32
+# Batches to look ahead on are drawn from the same data, by a seed that no run starts from. Seeds
+# are padded with zeros where numpy mixes them, so it takes more than one word to be another.
+_HELD_OUT = 2**64
 
 Callback = Callable[[int, KeyframePolicy], None]
 
@@ -110,6 +112,12 @@ class _Run:
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)
         self.tasks = dataset.tasks
+        self.learned_from = {
+            "cameras": dataset.cameras,
+            "image_size": dataset.image_size,
+            "recipe": dataset.recipe,
+            "demonstrations": dataset.digest(),
+        }
         data = dataset.load()
         self.batches, self.held_out = (
             KeyframeBatches(
@@ -145,8 +153,8 @@ class _Run:
         self.iteration = 0
         if self.checkpoint.exists():
             self._resume()
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(json.dumps(self._settings(), indent=2) + "\n")
+        settings = json.dumps(self._settings(), indent=2) + "\n"
+        write_atomically(out / "config.json", settings.encode())
 
     @property
     def checkpoint(self) -> Path:
@@ -213,14 +221,14 @@ class _Run:
         return batch, self.held_out[number].to(self.config.device)
 
     def _settings(self) -> dict[str, object]:
-        return {**asdict(self.config), "data": str(self.config.data), "tasks": list(self.tasks)}
+        chosen = {"data": str(self.config.data), "tasks": list(self.tasks)}
+        return {**asdict(self.config), **chosen, **self.learned_from}
 
     def _save(self) -> None:
         self._save_policy()
         content = {
             "iteration": self.iteration,
             "settings": json.dumps(self._settings()),
-            "samples": len(self.batches.data["task"]),
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -234,10 +242,8 @@ class _Run:
         return path
 
     def _resume(self) -> None:
-        content = load_checkpoint(self.checkpoint, self.config.device)
-        theirs = {**json.loads(content["settings"]), "samples": content["samples"]}
-        ours = {**self._settings(), "samples": len(self.batches.data["task"])}
-        check_settings(self.out, theirs, ours, _FREE)
+        content = load_checkpoint(self.checkpoint)
+        check_settings(self.out, json.loads(content["settings"]), self._settings(), _FREE)
         self.iteration = content["iteration"]
         self.network.load_state_dict(content["network"])
         self.average.network.load_state_dict(content["average"])

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import torch
 from robomtl import training
 from robomtl.agents import KeyframePolicy, NetworkConfig
 from robomtl.checkpoint import CheckpointError, load_checkpoint
+from robomtl.exceptions import RunFolderError
 from robomtl.methods import NonFiniteLossError, UnknownMethodError
 from robomtl.training import TrainConfig, train
 from tests.agents.toy import CAMERAS, TASKS, write_toy_dataset
@@ -97,6 +100,34 @@ def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, schedule)
     assert same_bits(one, two)
 
 
+def test_a_damaged_line_of_metrics_is_named_and_nothing_lost(config, tmp_path):
+    train(replace(config, iterations=4), tmp_path)
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], "{]\n", *lines[2:]]))
+    before = path.read_text()
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl, line 2 is damaged"):
+        train(replace(config, iterations=4), tmp_path)
+    assert path.read_text() == before
+
+
+def test_a_kill_while_metrics_are_cut_loses_no_line(config, tmp_path, monkeypatch):
+    with pytest.raises(PowerCut):
+        train(config, tmp_path, interrupt_at(4))
+    path = tmp_path / "metrics.jsonl"
+    with path.open("a") as file:
+        file.write('{"iteration": 5}\n')
+    before = path.read_text()
+
+    def killed(*args):
+        raise PowerCut
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(PowerCut):
+        train(config, tmp_path)
+    assert path.read_text() == before
+
+
 def test_a_resumed_run_logs_every_iteration_once(config, tmp_path):
     with pytest.raises(PowerCut):
         train(config, tmp_path, interrupt_at(4))
@@ -159,6 +190,21 @@ def test_a_folder_of_a_run_with_other_settings_is_refused_by_difference(config, 
     with pytest.raises(CheckpointError, match=r"learning_rate was 0\.001, is 0\.01"):
         train(replace(config, iterations=2, learning_rate=0.01), tmp_path)
     assert same_bits(before, last(tmp_path))
+
+
+def test_a_run_goes_on_with_its_own_data_wherever_they_are(config, tmp_path):
+    cut = replace(config, iterations=4)
+    with pytest.raises(PowerCut):
+        train(cut, tmp_path / "run", interrupt_at(2))
+    shutil.copytree(config.data, tmp_path / "moved")
+    write_toy_dataset(tmp_path / "others", 4, size=48)
+    with pytest.raises(CheckpointError, match=r"image_size was 32, is 48"):
+        train(replace(cut, data=tmp_path / "others"), tmp_path / "run")
+    write_toy_dataset(tmp_path / "later", 4, size=32, seed=1)
+    with pytest.raises(CheckpointError, match=r"demonstrations was \w+, is \w+"):
+        train(replace(cut, data=tmp_path / "later"), tmp_path / "run")
+    train(replace(cut, data=tmp_path / "moved"), tmp_path / "run")
+    assert last(tmp_path / "run")["iteration"] == 4
 
 
 def test_a_damaged_checkpoint_stops_the_run_and_says_what_to_do(config, tmp_path):
