@@ -50,15 +50,18 @@ class _TaskMajorObjective:
     def __init__(self, networks: Iterable[Any], tasks: Sequence[str]) -> None:
         self.tasks = tuple(tasks)
         networks = list(networks)
-        self._own: dict[str, list[nn.Parameter]] = {task: [] for task in tasks}
-        if len(tasks) > 1:  # of one task, everything counts as shared
-            for number, task in enumerate(tasks):
-                self._own[task] = [p for net in networks for p in net.own_parameters(number)]
+        everything = [p for net in networks for p in net.parameters()]
+        self._own: dict[str, list[nn.Parameter]] = {
+            task: [p for net in networks for p in net.own_parameters(number)]
+            for number, task in enumerate(tasks)
+        }
         own = {id(p) for group in self._own.values() for p in group}
-        self._shared = [p for net in networks for p in net.parameters() if id(p) not in own]
+        self._shared = [p for p in everything if id(p) not in own]
+        if len(tasks) == 1 and not self._shared:  # a single task's network is all there is to train
+            self._own, self._shared = {task: [] for task in tasks}, everything
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters that several tasks use; all of them if there is one task."""
+        """Return the parameters that several tasks use, or would use if there were several."""
         return self._shared
 
     def task_parameters(self, task: str) -> list[nn.Parameter]:

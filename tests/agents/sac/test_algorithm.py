@@ -81,6 +81,22 @@ def test_aggregators_need_something_shared():
 
 
 @pytest.mark.parametrize("part", ["critic", "actor"])
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("method", ["aligned_mtl", "auto_lambda_stochastic"])
+def test_one_task_alone_gets_its_gradient_whatever_its_network(part, network, method):
+    model = make(Points(1), network=network, method=method).learn(20)
+    batch, objective = model._batch(8), model.objectives[part]
+    parameters = [*objective.shared_parameters(), *objective.task_parameters("go0")]
+    trained = model.critic.twins if part == "critic" else model.actor.network
+    assert {id(p) for p in parameters} == {id(p) for p in trained.parameters()}
+    (loss,) = objective.losses(batch, ["go0"])
+    wanted = torch.autograd.grad(loss, parameters)
+    record = model.methods[part].backward(objective, batch, batch)
+    for parameter, gradient in zip(parameters, wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, record.weights["go0"] * gradient)
+
+
+@pytest.mark.parametrize("part", ["critic", "actor"])
 def test_losses_are_those_of_each_task_alone(part):
     model, batch = ready(network="multi_head")
     objective = model.objectives[part]
