@@ -75,7 +75,8 @@ def load(model: MultiTaskSAC, folder: Path) -> list[replay_files.Piece]:
     """
     path = folder / "state.pt"
     try:
-        content = load_safely(path, model.device)
+        # Networks and optimisers move their parts to where they are; all else belongs on the CPU.
+        content = load_safely(path, "cpu")
     except DamagedFileError as error:
         raise CheckpointError(str(error)) from error
     if content.get("format") != FORMAT:

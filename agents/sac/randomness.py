@@ -27,12 +27,12 @@ def global_state() -> dict[str, Any]:
 def restore_global(state: dict[str, Any]) -> None:
     """Put torch's, NumPy's and Python's own generators where they stood."""
     keys, *rest = state["numpy"]
-    np.random.set_state(("MT19937", keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
-    torch.set_rng_state(state["torch"].cpu())
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(state["torch"])
     version, internal, gauss = json.loads(state["python"])
     random.setstate((version, tuple(internal), gauss))
     if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
+        torch.cuda.set_rng_state_all(state["cuda"])
 
 
 def generator_state(generator: np.random.Generator) -> str:

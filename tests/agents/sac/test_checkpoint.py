@@ -68,6 +68,16 @@ def test_histograms_in_units_of_returns_go_on_to_the_bit_too(network, tmp_path):
     assert all(value.equal(states[1][name]) for name, value in states[0].items())
 
 
+@pytest.mark.parametrize("method", ["equal", "auto_lambda"])
+def test_what_is_read_stays_on_the_cpu_until_a_network_takes_it(method, tmp_path):
+    stopped = make(method=method).learn(3 * 22)
+    stopped.save_checkpoint(tmp_path)
+    again = make(seed=9, method=method)
+    again.device = torch.device("meta")  # where nothing keeps its numbers
+    again.load_checkpoint(tmp_path)
+    assert same(stopped, again)
+
+
 def test_saving_changes_nothing_and_a_callback_saves_between_steps(tmp_path):
     whole = make().learn(3 * 70)
     saving = make().learn(3 * 70, callback=Checkpoints(tmp_path, every=20))
