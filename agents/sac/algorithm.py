@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from stable_baselines3.common.type_aliases import RolloutReturn
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
-from robomtl import methods
 from robomtl.agents.sac import checkpoint
 from robomtl.agents.sac.config import SACConfig
 from robomtl.agents.sac.diagnostics import Diagnostics
@@ -24,7 +24,7 @@ from robomtl.agents.sac.policy import MultiTaskPolicy, TaskActor, TaskCritic
 from robomtl.agents.sac.products import fast_products
 from robomtl.agents.sac.replay import TaskReplay
 from robomtl.agents.sac.replay_files import Piece
-from robomtl.methods.priority_replay import PriorityReplay
+from robomtl.agents.sac.suitability import suitable_method
 from robomtl.methods.weightings.exceptions import NonPositiveLossError
 
 
@@ -57,7 +57,7 @@ class MultiTaskSAC(SAC):
 
     Raises:
         EnvironmentLayoutError: The environments do not tell tasks apart.
-        MethodError: There is no such method, or it lacks something.
+        MethodError: There is no such method.
         SettingError: A method cannot be used here; the message says why.
     """
 
@@ -138,32 +138,23 @@ class MultiTaskSAC(SAC):
             "critic": config.critic_method or config.method,
             "actor": config.actor_method or config.method,
         }
-        self.methods = {part: self._method(part, name) for part, name in names.items()}
+        # Methods always draw by a seed; without one, by another each time.
+        seed = secrets.randbits(32) if self.seed is None else self.seed
+        optimisers = {"critic": self.critic.optimizer, "actor": self.actor.optimizer}
+        self.methods = {
+            part: suitable_method(
+                name,
+                part=part,
+                objective=self.objectives[part],
+                optimiser=optimisers[part],
+                config=config,
+                seed=seed,
+            )
+            for part, name in names.items()
+        }
         self.episodes = TaskEpisodes(self.tasks, self._stats_window_size)
         self.diagnostics = Diagnostics(self.objectives)
         self._saved: tuple[Path, list[Piece]] | None = None
-
-    def _method(self, part: str, name: str) -> methods.Method:
-        """Return the method of that name for critics or actor.
-
-        Raises:
-            SettingError: It cannot be used here.
-        """
-        optimiser = {"critic": self.critic, "actor": self.actor}[part].optimizer
-        found = methods.make(name, self.tasks, optimiser=optimiser, seed=self.seed or 0)
-        reason = None
-        if isinstance(found, PriorityReplay):
-            reason = "it draws from a data set that does not grow, and a replay does"
-        elif getattr(found, "at_representation", False):
-            reason = (
-                "it compares tasks by the gradients of one representation of the same samples, "
-                "and here each task has samples of its own"
-            )
-        elif getattr(found, "aggregator", None) and not self.objectives[part].shared_parameters():
-            reason = f"tasks share no parameter of the network {self.config.network!r}"
-        if reason:
-            raise SettingError(f"The method {name!r} cannot train the {part}: {reason}.")
-        return found
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
         if self._vec_normalize_env is not None:

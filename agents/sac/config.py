@@ -54,7 +54,9 @@ class SACConfig:
     adam_eps: float = 1e-8
     """Adam's epsilon, for actor and critics; Meta-World+ takes 1e-5."""
     clip: float | None = None
-    """Largest norm of the combined gradient, of actor and of critics; Meta-World+ takes 1."""
+    """Largest norm of the combined gradient, of actor and of critics; Meta-World+ takes 1.
+
+    Auto-lambda looks ahead as if nothing were clipped, as it does with an aggregator."""
     gamma: float = 0.99
     """Discount per step."""
     tau: float = 0.005

@@ -15,7 +15,7 @@ from robomtl.agents.sac import (
     SettingError,
 )
 from robomtl.agents.sac.objectives import UpdateBatch
-from robomtl.methods import MethodError, NonFiniteLossError
+from robomtl.methods import NonFiniteLossError
 from tests.agents.sac.worlds import Points
 
 _SMALL = {"width": 16, "depth": 2, "batch_size": 8, "warm_up": 12, "buffer_size": 200}
@@ -65,7 +65,7 @@ def test_methods_that_cannot_train_critics_say_so(name):
 
 @pytest.mark.parametrize("name", _LACKING)
 def test_methods_that_lack_something_say_what(name):
-    with pytest.raises(MethodError, match=r"primary|weights|SAAL"):
+    with pytest.raises(SettingError, match=f"'{name}' cannot train the critic: it needs auxiliary"):
         make(method=name)
 
 
@@ -75,9 +75,32 @@ def test_methods_that_need_positive_losses_do_not_suit_the_actor_and_say_so():
         model.learn(3 * 18)
 
 
-def test_aggregators_need_something_shared():
-    with pytest.raises(SettingError, match="share no parameter"):
-        make(network="separate", method="pcgrad")
+_COMPARING = ("pcgrad", "dwa+cagrad", "gradnorm", "auto_lambda", "auto_lambda_delayed",
+              "auto_lambda_stochastic")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _COMPARING)
+def test_methods_that_compare_gradients_need_something_shared(name):
+    with pytest.raises(SettingError, match="share no parameter of the network 'separate'"):
+        make(network="separate", method=name)
+
+
+@pytest.mark.parametrize("name", ["equal", "rlw_normal", "auto_lambda_finite_difference"])
+def test_methods_that_compare_losses_need_nothing_shared(name):
+    assert make(network="separate", method=name).learn(3 * 18)._n_updates == 6
+
+
+def test_a_look_at_the_step_really_taken_cannot_know_of_clipping():
+    with pytest.raises(SettingError, match="'auto_lambda' goes with `clip`"):
+        make(method="auto_lambda_delayed", clip=1.0)
+    assert make(method="auto_lambda", clip=1.0).learn(3 * 18)._n_updates == 6
+
+
+def test_without_a_seed_methods_draw_something_else_each_time():
+    config = SACConfig(**_SMALL, method="rlw_normal")
+    states = [MultiTaskSAC(Points(), config).methods["critic"].state_dict() for _ in range(2)]
+    first, second = (state["weighting"]["generator"] for state in states)
+    assert not first.equal(second)
 
 
 @pytest.mark.parametrize("part", ["critic", "actor"])
