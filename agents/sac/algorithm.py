@@ -155,6 +155,7 @@ class MultiTaskSAC(SAC):
         self.episodes = TaskEpisodes(self.tasks, self._stats_window_size)
         self.diagnostics = Diagnostics(self.objectives)
         self._saved: tuple[Path, list[Piece]] | None = None
+        self._meanwhile: Meanwhile | None = None
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
         if self._vec_normalize_env is not None:
@@ -172,7 +173,10 @@ class MultiTaskSAC(SAC):
     def collect_rollouts(self, env: VecEnv, *args: Any, **kwargs: Any) -> RolloutReturn:
         """Take a step in every environment; with `overlap`, learn while they do."""
         if self.config.overlap:
-            env = Meanwhile(env, self._train_during_a_step)
+            # Made once: its constructor asks every environment something.
+            if self._meanwhile is None or self._meanwhile.venv is not env:
+                self._meanwhile = Meanwhile(env, self._train_during_a_step)
+            env = self._meanwhile
         return super().collect_rollouts(env, *args, **kwargs)
 
     def _store_transition(
@@ -315,6 +319,7 @@ class MultiTaskSAC(SAC):
             "diagnostics",
             "episodes",
             "_saved",
+            "_meanwhile",
         ]
         return [*super()._excluded_save_params(), *ours]
 

@@ -74,6 +74,28 @@ def test_the_same_seed_learns_the_same_and_goes_on_from_a_checkpoint(tmp_path):
     assert weights(whole).equal(weights(resumed))
 
 
+def test_environments_are_not_asked_anything_at_every_step(tmp_path):
+    class Asked(Points):
+        questions = 0
+
+        def get_attr(self, attr_name, indices=None):
+            self.questions += 1
+            return super().get_attr(attr_name, indices)
+
+    found = []
+    for steps in (10, 30):
+        world = Asked()
+        model = make(world, overlap=True).learn(3 * steps)
+        found.append(world.questions)
+    assert found[0] == found[1]
+    other = Diary()
+    model.set_env(other)
+    model.learn(3 * 2, reset_num_timesteps=False)
+    assert other.events == ["start", "finish"] * 2
+    model.save(tmp_path / "model")
+    MultiTaskSAC.load(tmp_path / "model", env=Points(), device="cpu").learn(3 * 7)
+
+
 def test_there_must_be_something_to_learn_from_first():
     with pytest.raises(SettingError, match="warm_up"):
         SACConfig(overlap=True, warm_up=0)
