@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from robomtl.methods.gradients import Gradients
 from robomtl.methods.look_ahead import replaced
 from robomtl.methods.objective import shared_parameters, task_parameters
 from robomtl.methods.step import Step
@@ -31,8 +32,7 @@ class FiniteDifferenceAutoLambda(AutoLambda):
         objective = step.objective
         own = [task_parameters(objective, task) for task in self.tasks]
         parameters = [*shared_parameters(objective), *(p for group in own for p in group)]
-        total = (torch.stack(list(step.graph)) * current.to(step.graph[0])).sum()
-        virtual = torch.autograd.grad(total, parameters, retain_graph=True, allow_unused=True)
+        virtual = self._virtual(step, parameters, current)
         found = self._direction(step, self.primary, parameters, virtual)
         direction = [
             torch.zeros_like(p) if v is None else v for p, v in zip(parameters, found, strict=True)
@@ -45,6 +45,16 @@ class FiniteDifferenceAutoLambda(AutoLambda):
             self._losses_at(step, parameters, direction, sign * epsilon) for sign in (1, -1)
         )
         return (forward - backward) / (2 * epsilon)
+
+    def _virtual(
+        self, step: Step, parameters: Sequence[nn.Parameter], current: Tensor
+    ) -> Gradients:
+        """Return the gradient of the weighted losses; an aggregator asks for each task's."""
+        if step.task_gradients is not None:
+            gradients = step.task_gradients
+            return [*gradients.combine(current), *gradients.weighted_own(current)]
+        total = (torch.stack(list(step.graph)) * current.to(step.graph[0])).sum()
+        return torch.autograd.grad(total, parameters, retain_graph=True, allow_unused=True)
 
     @torch.no_grad()
     def _losses_at(
