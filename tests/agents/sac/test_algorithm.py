@@ -69,8 +69,9 @@ def test_methods_that_lack_something_say_what(name):
         make(method=name)
 
 
-def test_methods_that_need_positive_losses_do_not_suit_the_actor_and_say_so():
-    model = make(actor_method="famo")
+@pytest.mark.parametrize("name", ["famo", "uncertainty"])
+def test_methods_that_need_positive_losses_do_not_suit_the_actor_and_say_so(name):
+    model = make(actor_method=name)
     with pytest.raises(SettingError, match=r"actor's method.*`actor_method`"):
         model.learn(3 * 18)
 

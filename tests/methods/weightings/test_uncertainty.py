@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from robomtl.methods import MethodError
 from robomtl.methods.weightings.uncertainty import Uncertainty
 from tests.methods.problems import check_resume, weigh
 
@@ -52,6 +53,13 @@ def test_weights_of_constant_losses_tend_to_half_their_inverse():
     losses = torch.tensor([0.1, 1.0, 20.0], dtype=torch.float64)
     weights = weigh(Uncertainty(3, rate=0.02), losses.expand(1000, 3))
     torch.testing.assert_close(weights[-1], 1 / (2 * losses), rtol=1e-2, atol=0)
+
+
+def test_a_negative_loss_is_named_and_none_at_all_is_fine():
+    with pytest.raises(MethodError, match=r"Uncertainty weighting.*b \(-1\.0\)"):
+        weigh(Uncertainty(3), torch.tensor([[1.0, -1.0, 0.0]]))
+    perfect = torch.tensor([[1.0, 0.0, -1e-8]], dtype=torch.float64)
+    assert weigh(Uncertainty(3, rate=0.1), perfect.expand(50, 3)).isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
