@@ -12,6 +12,7 @@ from robomtl.methods.aggregators.stochastic import StochasticAggregator
 from robomtl.methods.combination import Combination
 from robomtl.methods.exceptions import (
     CombinationError,
+    MethodError,
     MissingArgumentError,
     UnknownMethodError,
     UnknownTaskError,
@@ -54,22 +55,29 @@ def make(
             multi-task learning. Some of them is auxiliary learning.
         optimiser: What trains the parameters; methods that look ahead read it.
         weights: Weight of each task, by name, for methods that are given them.
-        rate: Learning rate of learned weights; none for the method's own.
+        rate: Learning rate of learned weights; none for the method's own. Methods that learn none
+            ignore it, so that one rate may be given to all that are compared.
         seed: Seed of what a method draws at random.
 
     Raises:
         UnknownMethodError: There is no such method; the message lists those there are.
         CombinationError: The names do not go together; the message says which would.
-        UnknownTaskError: A primary task is not among the tasks, or a task is named twice.
-        MissingArgumentError: The method needs an argument that was not given, or has no use for
-            the weights that were.
+        UnknownTaskError: A primary task is not among the tasks.
+        MissingArgumentError: The method needs an argument that was not given, has no use for the
+            weights that were, or there is no primary task.
+        MethodError: A task is named more than once.
     """
     tasks = tuple(tasks)
     primary = tasks if primary is None else tuple(primary)
-    strange = [task for task in primary if task not in tasks]
-    repeated = sorted({task for task in tasks if tasks.count(task) > 1})
-    if strange or repeated or not primary:
-        raise UnknownTaskError(strange or repeated or primary, tasks)
+    for what, named in (("tasks", tasks), ("primary tasks", primary)):
+        if repeated := sorted({task for task in named if named.count(task) > 1}):
+            raise MethodError(f"The {what} {list(named)} name {repeated} more than once.")
+    if strange := [task for task in primary if task not in tasks]:
+        raise UnknownTaskError(strange, tasks)
+    if not primary:
+        raise MissingArgumentError(
+            f"`primary` names no task: name some of {list(tasks)}, or leave it out for all of them."
+        )
     recipe = Recipe(
         name=name,
         tasks=tasks,

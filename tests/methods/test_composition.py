@@ -6,6 +6,7 @@ import torch
 from robomtl import methods
 from robomtl.methods import (
     CombinationError,
+    MethodError,
     MissingArgumentError,
     UnknownMethodError,
     UnknownTaskError,
@@ -68,9 +69,11 @@ def test_sum_and_mean_are_what_they_say_and_cost_one_backward_pass():
 def test_tasks_must_be_known_and_named_once():
     with pytest.raises(UnknownTaskError, match=r"\['z'\].*\['a', 'b', 'c'\]"):
         methods.make("equal", TASKS, ["a", "z"])
-    with pytest.raises(UnknownTaskError, match=r"\['a'\]"):
+    with pytest.raises(MethodError, match=r"The tasks .* name \['a'\] more than once"):
         methods.make("equal", ("a", "b", "a"))
-    with pytest.raises(UnknownTaskError):
+    with pytest.raises(MethodError, match=r"The primary tasks .* name \['b'\] more than once"):
+        methods.make("equal", TASKS, ["b", "b"])
+    with pytest.raises(MissingArgumentError, match=r"`primary` names no task.*'a', 'b', 'c'"):
         methods.make("equal", TASKS, [])
 
 
