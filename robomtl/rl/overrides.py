@@ -79,10 +79,11 @@ class Overrides:
         given = {name: value for name, value in asdict(self).items() if value is not None}
         learner = {f.name for f in fields(SACConfig)}
         sac = {name: value for name, value in given.items() if name in learner}
+        for name in ("action_repeat", *_IN_ALL):  # before they are shared, as they were given
+            if given.get(name, 1) < 1:
+                raise ExperimentError(f"{name} must be at least 1, not {given[name]}")
         # Each environment takes as many actions as every other: a rest is rounded up.
         repeat = given.get("action_repeat", protocol.action_repeat)
-        if repeat < 1:
-            raise ExperimentError(f"action_repeat must be at least 1, not {repeat}")
         shares = {
             _IN_ALL[n]: -(-v // (tasks * repeat)) * repeat for n, v in given.items() if n in _IN_ALL
         }

@@ -61,6 +61,12 @@ def test_an_action_is_held_for_a_whole_part_of_an_episode(wrong):
         protocol_card("lite", Overrides(**wrong), ())
 
 
+@pytest.mark.parametrize("name", ["steps", "evaluation_interval", "final_episodes"])
+def test_numbers_are_refused_as_they_were_given(name):
+    with pytest.raises(ExperimentError, match=f"^{name} must be at least 1, not -5$"):
+        protocol_card("lite", Overrides(**{name: -5}), ())
+
+
 def test_unknown_names_are_answered_with_the_valid_ones():
     with pytest.raises(ExperimentError, match=r"'papr'; valid: paper, metaworld\+, lite"):
         protocol_named("papr")

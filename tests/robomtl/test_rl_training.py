@@ -169,7 +169,7 @@ def test_wrong_names_and_numbers_are_answered_with_what_is_valid(tmp_path):
         (replace(TINY, method="adam"), MethodError, "adam"),
         (replace(TINY, method="aligned_mtl_ub"), SettingError, "aligned_mtl_ub"),
         (replace(TINY, checkpoint_interval=0), ExperimentError, "checkpoint_interval"),
-        (replace(TINY, overrides=replace(OVERRIDES, steps=0)), ExperimentError, "steps_per_task"),
+        (replace(TINY, overrides=replace(OVERRIDES, steps=0)), ExperimentError, "^steps must be"),
         (replace(TINY, overrides=replace(OVERRIDES, width=0)), SettingError, "width"),
     ):
         with pytest.raises(error, match=what):
