@@ -17,7 +17,8 @@ class RepresentationGradients(TaskGradients):
 
     One forward pass and one backward pass through each decoder give z_i = dL_i/dz. What the
     encoder's parameters should get follows by the chain rule from any combination of the z_i, so
-    K tasks cost one backward pass through the encoder.
+    K tasks cost one backward pass through the encoder. Parts of z that no trained parameter has a
+    say in do not count: nothing could be done about their gradients.
 
     Args:
         objective: The problem.
@@ -29,12 +30,14 @@ class RepresentationGradients(TaskGradients):
         self.tasks = objective.tasks
         self.shared = shared_parameters(objective)
         self.own = [task_parameters(objective, task) for task in self.tasks]
-        self._representation = list(objective.encode(batch))
+        encoded = list(objective.encode(batch))
+        self._representation = [z for z in encoded if z.requires_grad]
         # Each task starts from leaves of its own, so that one backward pass keeps them apart.
-        leaves = [[z.detach().requires_grad_() for z in self._representation] for _ in self.tasks]
+        starts = [[z.detach().requires_grad_(z.requires_grad) for z in encoded] for _ in self.tasks]
+        leaves = [[z for z in start if z.requires_grad] for start in starts]
         losses = [
-            objective.decode(leaf, batch, task)
-            for leaf, task in zip(leaves, self.tasks, strict=True)
+            objective.decode(start, batch, task)
+            for start, task in zip(starts, self.tasks, strict=True)
         ]
         check(losses)
         self.losses = detached(losses)
@@ -85,6 +88,8 @@ class RepresentationGradients(TaskGradients):
             for g, v in zip(gradients, shared, strict=True)
             if g is not None and v is not None
         ]
+        if not pairs:
+            return self._dot_own(own)
         product = torch.stack([(g * v).sum() for g, v in pairs]).sum()
         moved = torch.autograd.grad(product, cotangents, retain_graph=True, allow_unused=True)
         products = [
@@ -101,6 +106,8 @@ class RepresentationGradients(TaskGradients):
         ]
 
     def _backward(self, cotangents: list[Tensor], *, create_graph: bool) -> Gradients:
+        if not self._representation or not self.shared:  # the encoder is not trained
+            return [None] * len(self.shared)
         return torch.autograd.grad(
             self._representation,
             self.shared,

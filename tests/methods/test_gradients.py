@@ -156,6 +156,17 @@ def test_gradients_of_the_representation_follow_the_chain_rule():
     torch.testing.assert_close(gradients.gram, flat @ flat.T)
 
 
+def test_a_representation_that_nothing_trained_has_a_say_in_gives_only_tasks_own_gradients():
+    torch.manual_seed(0)
+    network = Vision().double().requires_grad_(False)
+    network.heads.requires_grad_(True)
+    gradients = RepresentationGradients(Encoded(network), stacked_batch(torch.float64), accept)
+    assert gradients.shared == gradients.combine_for_dot(torch.ones(3)) == []
+    own = [[torch.ones_like(p) for p in group] for group in gradients.own]
+    wanted = [sum(g.sum().item() for g in group) for group in gradients.own_gradients]
+    assert gradients.dot([], own).tolist() == pytest.approx(wanted)
+
+
 @pytest.mark.parametrize("kind", [Dense, Encoded])
 def test_inner_products_with_any_direction(kind):
     torch.manual_seed(0)

@@ -231,6 +231,28 @@ def test_a_transfer_trains_all_but_the_encoder(config, tmp_path, norm):
     assert [end[k].shape for k in convolutions] == [(SMALL[1], SMALL[1], 3, 3)] * 2
 
 
+@pytest.mark.parametrize("method", ["mgda_ub", "aligned_mtl_ub", "ial", "auto_lambda"])
+def test_methods_of_the_representation_train_what_stands_behind_an_encoder(
+    config, tmp_path, method
+):
+    source = replace(config, tasks=("depth",), primary=(), affinity_interval=None)
+    train_scenes(source, tmp_path / "source")
+    target = replace(
+        source,
+        method=method,
+        tasks=TASKS[:3],
+        primary=TASKS[:2],
+        encoder=tmp_path / "source",
+    )
+    train_scenes(replace(target, iterations=1), tmp_path / "short")
+    train_scenes(target, tmp_path / "run")
+    start, end = (last(tmp_path / run)["network"] for run in ("short", "run"))
+    assert all(end[name].equal(start[name]) for name in end if name.startswith("trunk."))
+    behind = [name for name in end if name.startswith("branches.shared.1.")]
+    assert behind
+    assert not any(end[name].equal(start[name]) for name in behind)
+
+
 def test_what_a_transfer_predicts_it_sees_through_the_other_networks_encoder():
     source, stranger = (DenseNetwork(("depth",), 4, SIZES) for _ in range(2))
     batch = random_batch()
