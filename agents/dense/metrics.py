@@ -48,9 +48,13 @@ class DenseMetrics:
 
     @torch.no_grad()
     def add(self, predictions: Mapping[str, Tensor], batch: DenseBatch) -> None:
-        """Add the predicted map of each task and what it should be."""
+        """Add the predicted map of each task and what it should be.
+
+        Everything is counted on the CPU: not all devices know float64.
+        """
+        batch = batch.to("cpu")
         for task in self.tasks:
-            getattr(self, f"_add_{task}")(predictions[task], batch)
+            getattr(self, f"_add_{task}")(predictions[task].cpu(), batch)
 
     def values(self) -> Values:
         """Return each task's metrics.
@@ -69,7 +73,7 @@ class DenseMetrics:
         known = batch.segmentation >= 0
         pairs = batch.segmentation[known] * classes + logits.argmax(1)[known]
         counts = pairs.bincount(minlength=classes**2).reshape(classes, classes)
-        self._confusion += counts.cpu()
+        self._confusion += counts
 
     def _segmentation_values(self) -> dict[str, float]:
         right = self._confusion.diagonal().double()
@@ -84,7 +88,7 @@ class DenseMetrics:
         true = batch.depth[known].double()
         error = (depth[known].double() - true).abs()
         count = torch.tensor(float(len(error)), dtype=torch.float64)
-        self._depth += torch.stack([error.sum().cpu(), (error / true).sum().cpu(), count])
+        self._depth += torch.stack([error.sum(), (error / true).sum(), count])
 
     def _depth_values(self) -> dict[str, float]:
         absolute, relative, pixels = self._depth
@@ -99,7 +103,7 @@ class DenseMetrics:
         second = batch.normals.movedim(1, -1)[known].double()
         # Exact for small angles too, where the arc cosine is not.
         sine = torch.linalg.cross(first, second).norm(dim=-1)
-        self._angles.append(torch.atan2(sine, (first * second).sum(-1)).rad2deg().cpu())
+        self._angles.append(torch.atan2(sine, (first * second).sum(-1)).rad2deg())
 
     def _normals_values(self) -> dict[str, float]:
         angles = torch.cat([*self._angles, torch.empty(0, dtype=torch.float64)])
@@ -115,7 +119,7 @@ class DenseMetrics:
     def _add_noise(self, noise: Tensor, batch: DenseBatch) -> None:
         error = (noise.double() - batch.noise).abs()
         count = torch.tensor(float(error.numel()), dtype=torch.float64)
-        self._noise += torch.stack([error.sum().cpu(), count])
+        self._noise += torch.stack([error.sum(), count])
 
     def _noise_values(self) -> dict[str, float]:
         return {"absolute_error": float(self._noise[0] / self._noise[1])}

@@ -1,6 +1,7 @@
 """Metrics against closed forms, plain counting, and the tables of the papers."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robomtl.agents.dense import METRICS, TASKS, DenseMetrics, delta_mtl, relative_improvement
+from robomtl.agents.dense import (
+    METRICS,
+    TASKS,
+    DenseBatch,
+    DenseMetrics,
+    delta_mtl,
+    relative_improvement,
+)
 from tests.agents.dense.examples import random_batch
 
 seeds = st.integers(0, 2**31)
@@ -100,6 +108,33 @@ def test_how_images_are_batched_makes_no_difference():
     }
     for task, values in apart.values().items():
         assert values == pytest.approx(together.values()[task])
+
+
+class Single(torch.Tensor):
+    """A tensor of a device that knows no float64, until it comes to the CPU."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function in (torch.Tensor.cpu, torch.Tensor.to):
+            return args[0].as_subclass(torch.Tensor)
+        assert function is not torch.Tensor.double, "there is no float64 on this device"
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def test_metrics_need_no_double_precision_of_the_device():
+    batch = random_batch()
+    maps = {
+        "segmentation": one_hot(batch.segmentation.clamp(min=0), 4),
+        "depth": batch.depth + 1,
+        "normals": batch.normals,
+        "noise": batch.noise,
+    }
+    elsewhere = DenseBatch(
+        **{f.name: getattr(batch, f.name).as_subclass(Single) for f in fields(batch)}
+    )
+    for task, prediction in maps.items():
+        found = measure(task, prediction.as_subclass(Single), elsewhere)
+        assert found == pytest.approx(measure(task, prediction, batch), nan_ok=True)
 
 
 def test_pixels_without_a_label_do_not_count():
