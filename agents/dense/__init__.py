@@ -2,7 +2,11 @@
 
 from robomtl.agents.dense.batch import DenseBatch
 from robomtl.agents.dense.evaluation import evaluate_dense
-from robomtl.agents.dense.exceptions import ArchitectureError, UnknownDenseTaskError
+from robomtl.agents.dense.exceptions import (
+    ArchitectureError,
+    BatchSizeError,
+    UnknownDenseTaskError,
+)
 from robomtl.agents.dense.heads import TASKS, Head, self_auxiliaries
 from robomtl.agents.dense.metrics import METRICS, DenseMetrics, delta_mtl, relative_improvement
 from robomtl.agents.dense.network import DenseNetwork, DenseNetworkConfig
@@ -13,6 +17,7 @@ __all__ = [
     "METRICS",
     "TASKS",
     "ArchitectureError",
+    "BatchSizeError",
     "DenseBatch",
     "DenseMetrics",
     "DenseNetwork",

@@ -12,5 +12,9 @@ class UnknownDenseTaskError(AgentError):
         super().__init__(f"unknown dense-prediction task {name!r}; valid names: {', '.join(valid)}")
 
 
+class BatchSizeError(AgentError):
+    """Batches of this size cannot be drawn from so many images."""
+
+
 class ArchitectureError(AgentError):
     """Tasks and architecture that do not go together."""

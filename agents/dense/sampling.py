@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from robomtl.agents.dense.batch import DenseBatch
+from robomtl.agents.dense.exceptions import BatchSizeError
 from robomtl.data.scenes import Scenes
 
 
@@ -28,13 +29,13 @@ class SceneBatches:
             that task weights are validated on.
 
     Raises:
-        ValueError: There are fewer images than a batch needs.
+        BatchSizeError: There are fewer images than a batch needs.
     """
 
     def __init__(self, scenes: Scenes, *, batch_size: int, seed: int, stream: int = 0) -> None:
         self.images = len(scenes.splits["train"])
         if not 1 <= batch_size <= self.images:
-            raise ValueError(
+            raise BatchSizeError(
                 f"a batch of {batch_size} cannot be drawn from {self.images} training images; "
                 f"give a batch size of 1 to {self.images}"
             )

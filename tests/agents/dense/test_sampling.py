@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from robomtl.agents.dense import SceneBatches, dense_batch
+from robomtl.agents.dense import BatchSizeError, SceneBatches, dense_batch
 from tests.agents.dense.examples import random_scenes
 
 
@@ -94,4 +94,10 @@ def test_a_batch_of_a_split_is_what_is_stored(scenes):
 @pytest.mark.parametrize("size", [0, 11])
 def test_a_batch_of_more_images_than_there_are_is_refused(scenes, size):
     with pytest.raises(ValueError, match="give a batch size of 1 to 10"):
+        batches(scenes, batch_size=size)
+
+
+@pytest.mark.parametrize("size", [0, 11])
+def test_a_batch_that_cannot_be_drawn_says_how_large_it_may_be(scenes, size):
+    with pytest.raises(BatchSizeError, match="batch size of 1 to 10"):
         batches(scenes, batch_size=size)
