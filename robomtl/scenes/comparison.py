@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,13 +14,13 @@ from tyro.conf import arg
 
 from robomtl.agents.dense import METRICS, delta_mtl, relative_improvement
 from robomtl.agents.dense.metrics import Values
-from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.progress import console
 from robomtl.scenes.plan import Plan
 from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
 from robomtl.scenes.training import SceneTrainConfig
+from robomtl.scenes.written import write_json
 
 SINGLE = "single-task"
 
@@ -52,7 +51,8 @@ class Comparison:
         improvements: Method to task to `relative_improvement` over `SINGLE` (SAAL, Eq. 12).
         delta: Method to Delta_MTL over all metrics (SAAL, Eq. 12).
         delta_first: Method to Delta_MTL over each task's first metric (Auto-lambda, Eq. 8).
-        weights: Method to the task weights at the end of training, of each seed.
+        weights: Method to the task weights at the end of training, of each seed: means over the
+            steps of the last line that the run logged.
     """
 
     tasks: tuple[str, ...]
@@ -71,23 +71,28 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     The single-task networks have the architecture of all the others and their training, with one
     task each. They are trained for the primary tasks.
 
+    Numbers that cannot be told, such as what is gained over an error of 0, are null in the file.
+
     Raises:
-        ExperimentError: No method or no seed, or a primary task that is not among the tasks.
+        ExperimentError: No method or no seed, a primary task that is not among the tasks, or an
+            interval below 1.
         DataError: The scenes cannot be read.
+        AgentError: There is no such task, or there are too few images for a batch.
         CheckpointError: The folder holds runs with other settings.
-        UnknownMethodError: There is no such method; the message lists those there are.
+        MethodError: There is no such method, and the message lists those there are; or it lacks
+            tasks or weights that it needs.
     """
     if not config.methods or not config.seeds:
         raise ExperimentError("name at least one method and one seed to compare")
     plan = Plan(config.training, config.out)
+    for method in config.methods:
+        plan.check(method)
     runs = {SINGLE: [plan.alone(seed) for seed in config.seeds]}
     for method in config.methods:
         runs[method] = [plan.run(method, seed) for seed in config.seeds]
     curves = {m: [_curves(plan.folder(m, s)) for s in config.seeds] for m in config.methods}
     comparison = _compare(runs, plan.tasks, curves)
-    write_atomically(
-        config.out / "comparison.json", (json.dumps(asdict(comparison), indent=2) + "\n").encode()
-    )
+    write_json(config.out / "comparison.json", asdict(comparison))
     draw_weights(config.out / "weights.png", {m: each[0] for m, each in curves.items()})
     gains = {m: gain for m, gain in comparison.improvements.items() if m != SINGLE}
     draw_improvements(config.out / "improvements.png", gains, comparison.delta)
@@ -155,8 +160,10 @@ def _tables(comparison: Comparison) -> Iterator[Table]:
     yield _table("Better than single-task networks, on test images", methods, columns)
     ends = Table("method", "task", "weights at the end, seed by seed", title="Task weights")
     for method, each in comparison.weights.items():
-        for task in each[0]:
-            ends.add_row(method, task, "  ".join(f"{weights[task]:.3f}" for weights in each))
+        # By seed, SAAL may find other transfers helpful.
+        for task in dict.fromkeys(task for weights in each for task in weights):
+            cells = (f"{weights[task]:.3f}" if task in weights else "–" for weights in each)
+            ends.add_row(method, task, "  ".join(cells))
     yield ends
 
 

@@ -7,31 +7,39 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from robomtl.agents.dense import METRICS, self_auxiliaries
+from robomtl import methods
+from robomtl.agents.dense import METRICS, Head
 from robomtl.agents.dense.metrics import Values
 from robomtl.devices import resolve_device
-from robomtl.methods.relationships import enumeration, helpful
+from robomtl.methods.relationships import enumeration
 from robomtl.methods.weightings import saal
-from robomtl.scenes.training import SceneTrainConfig, train_scenes
+from robomtl.scenes.training import SceneTrainConfig, check_training, train_scenes
 
 
 class Plan:
     """The runs of a comparison. What was trained before is not trained again.
 
     Args:
-        training: What all runs have in common; its method and seed are not used.
+        training: What all runs have in common; its method and seed are not used, and its weights
+            and their rate by the runs of methods alone.
         out: Folder of the comparison.
 
     Attributes:
         tasks: The primary tasks.
 
     Raises:
-        ExperimentError: This machine does not have the device.
+        ExperimentError: This machine does not have the device, a primary task is not among the
+            tasks, or a number is below 1.
+        UnknownDenseTaskError: There is no such task.
     """
 
     def __init__(self, training: SceneTrainConfig, out: Path) -> None:
+        check_training(training)
+        for task in training.tasks:
+            Head.parse(task)
         self.out = out
         self.tasks = training.primary or training.tasks
         device = resolve_device(training.device)
@@ -46,18 +54,43 @@ class Plan:
         """Return the test metrics of networks that learn one primary task each."""
         return {task: self._equal((task,), seed)["test"][task] for task in self.tasks}
 
+    def check(self, method: str) -> None:
+        """Refuse a method that could not be trained, before anything is.
+
+        Raises:
+            MethodError: There is no such method, or it lacks tasks or weights that it needs.
+        """
+        training = self._training(method, seed=0)
+        if method.startswith("saal"):
+            training = self._with_transfers(training, self._transfers())
+        methods.make(
+            method,
+            (*training.tasks, *training.self_auxiliaries),
+            self.tasks,
+            optimiser=torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1),
+            weights=training.weights or None,
+        )
+
     def run(self, method: str, seed: int) -> Values:
         """Return the test metrics of a method."""
-        training = replace(self._common, method=method, seed=seed)
-        if method.startswith("saal"):
-            training = self._with_transfers(training)
+        training = self._training(method, seed)
+        if method.startswith("saal_w"):
+            training = self._with_transfers(training, self._transfers())
+        elif method.startswith("saal"):
+            training = self._with_transfers(training, self._helpful(seed))
         return train_scenes(training, self.folder(method, seed))["test"]
+
+    def _training(self, method: str, seed: int) -> SceneTrainConfig:
+        weights = self._common.weights if "fixed" in method.split("+") else {}
+        return replace(self._common, method=method, seed=seed, weights=weights)
 
     def shared(self, tasks: tuple[str, ...], seed: int) -> SceneTrainConfig:
         """Return how equally weighted tasks are learned that share the whole encoder."""
         return replace(
             self._common,
             method="equal",
+            weights={},
+            weight_rate=None,
             tasks=tasks,
             primary=tasks,
             self_auxiliaries=(),
@@ -71,7 +104,7 @@ class Plan:
         return {task: quality(task, values[task]) for task in tasks}
 
     def gain(self, seed: int, split: str) -> Tensor:
-        """Return the enumeration of pairs of tasks (SAAL, Eq. 5), by `quality` on a split."""
+        """Return the enumeration of pairs of primary tasks (SAAL, Eq. 5), by `quality`."""
         return enumeration(self.tasks, partial(self.performance, seed=seed, split=split))
 
     def transfer(self, source: str, target: str, seed: int) -> dict[str, Values]:
@@ -90,26 +123,47 @@ class Plan:
     def _folder(self, tasks: tuple[str, ...], seed: int) -> Path:
         return self.folder("+".join(("only", *tasks)), seed)
 
-    def _with_transfers(self, training: SceneTrainConfig) -> SceneTrainConfig:
-        """Branches and self-auxiliaries for SAAL, and coefficients from an enumeration.
+    def _transfers(self) -> tuple[str, ...]:
+        """All transfers from any task to a primary one; to others, nobody wants to transfer."""
+        tasks = self._common.tasks
+        return tuple(saal.self_auxiliaries(tasks, dict.fromkeys(self.tasks, tasks)))
 
-        The enumeration (SAAL, Eq. 5) takes a transfer s->t if t is learned better together with s
-        than alone, by a network that shares the whole encoder. Better is ours: by `quality` on the
-        validation images. What is not taken is not computed, unless that is everything. SAAL_w
-        does without, and so takes all transfers.
+    def _helpful(self, seed: int) -> tuple[str, ...]:
+        """The transfers that an enumeration of pairs of tasks takes (SAAL, Eq. 5).
+
+        It takes s->t if t is learned better together with s than alone, by a network that shares
+        the whole encoder. Better is ours: by `quality` on the validation images.
         """
-        training = replace(training, network=replace(training.network, sharing="half"))
-        transfers = self_auxiliaries(self.tasks)
-        if training.method.startswith("saal_w"):
-            return replace(training, self_auxiliaries=transfers)
-        gain = self.gain(training.seed, "validation")
-        useful = tuple(saal.self_auxiliaries(self.tasks, helpful(gain, self.tasks)))
-        taken = useful or transfers
+
+        def helps(source: str, target: str) -> bool:
+            pair = tuple(task for task in self._common.tasks if task in (source, target))
+            along, alone = (
+                self.performance(tasks, seed, "validation")[target] for tasks in (pair, (target,))
+            )
+            return along > alone
+
+        heads = map(Head.parse, self._transfers())
+        return tuple(head.name for head in heads if helps(head.source, head.target))
+
+    def _with_transfers(
+        self, training: SceneTrainConfig, useful: tuple[str, ...]
+    ) -> SceneTrainConfig:
+        """Branches, self-auxiliaries and coefficients for SAAL.
+
+        What is not useful is not computed, unless that is everything: then all transfers count 0.
+        SAAL_w takes no coefficients.
+        """
+        taken = useful or self._transfers()
         weights = {
             **dict.fromkeys(training.tasks, 1.0),
             **dict.fromkeys(taken, float(bool(useful))),
         }
-        return replace(training, self_auxiliaries=taken, weights=weights)
+        return replace(
+            training,
+            network=replace(training.network, sharing="half"),
+            self_auxiliaries=taken,
+            weights=weights if training.method.startswith("saal_e") else {},
+        )
 
 
 def quality(task: str, values: Mapping[str, float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +16,6 @@ from tyro.conf import arg
 
 from robomtl.agents.dense import TASKS
 from robomtl.checkpoint import load_checkpoint
-from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.methods.rank_correlation import rank_correlation
@@ -30,7 +29,14 @@ from robomtl.methods.relationships import (
 from robomtl.progress import console
 from robomtl.scenes.plan import Plan, quality
 from robomtl.scenes.plots import RelationshipPanel, draw_relationships
-from robomtl.scenes.training import SceneTrainConfig, by_name, checkpoint_of, train_scenes
+from robomtl.scenes.training import (
+    SceneTrainConfig,
+    by_name,
+    check_training,
+    checkpoint_of,
+    train_scenes,
+)
+from robomtl.scenes.written import write_json
 
 ACTUAL = "trained in pairs"
 ANGLE = "gradient angle"
@@ -100,23 +106,24 @@ def scene_relationships(config: SceneRelationshipsConfig) -> Relationships:
     and one seed these are T (T + 1) / 2 runs of single tasks and pairs, one of all tasks that
     looks ahead, T (T - 1) transfers, T runs of Auto-lambda with one primary task each, and one of
     SAAL_w: 28 for four tasks. All have the same number of iterations. Learned weights are those of
-    the last line that a run logged, a mean over `log_interval` steps.
+    the last line that a run logged, a mean over the steps since the line before. In the file, a
+    correlation that has no meaning is null.
 
     Our choices: the paper's Figure 3 averages all metrics of a task, and here the first alone
     counts, everywhere; and looks ahead go by the first learning rate all the time, where the
     paper's code takes that of the moment, which falls to zero.
 
     Raises:
-        ExperimentError: Fewer than three tasks, a primary task that is not among them, no seed, or
-            no `affinity_interval`.
+        ExperimentError: Fewer than three tasks, a primary task that is not among them, no seed,
+            no `affinity_interval`, or an interval below 1.
         DataError: The scenes cannot be read.
         CheckpointError: The folder holds runs with other settings.
     """
     training = config.training
     targets = training.primary or training.tasks
-    _check(config, targets)
+    _check(config)
     plan = Plan(replace(training, primary=(), affinity_interval=None), config.out)
-    runs = [_measure(plan, seed, training.affinity_interval) for seed in config.seeds]
+    runs = [_measure(plan, seed, training) for seed in config.seeds]
     matrices = {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in FORMS}
     found = compare_relationships(training.tasks, targets, matrices)
     _write(config.out / "relationships.json", found)
@@ -157,24 +164,23 @@ def compare_relationships(
     )
 
 
-def _check(config: SceneRelationshipsConfig, targets: Sequence[str]) -> None:
+def _check(config: SceneRelationshipsConfig) -> None:
     tasks = config.training.tasks
-    if strangers := set(targets) - set(tasks):
-        raise ExperimentError(
-            f"primary tasks {sorted(strangers)} are not among the tasks {list(tasks)}"
-        )
+    check_training(config.training)
     if len(tasks) < 3:
         raise ExperimentError(f"to rank sources takes three tasks at least, not {list(tasks)}")
     if not config.seeds or config.training.affinity_interval is None:
         raise ExperimentError("give at least one seed, and an affinity_interval")
 
 
-def _measure(plan: Plan, seed: int, interval: int | None) -> dict[str, Tensor]:
+def _measure(plan: Plan, seed: int, config: SceneTrainConfig) -> dict[str, Tensor]:
     """Each measure's relationship, by runs with one seed."""
     actual = plan.gain(seed, "test")
-    affinity = _affinity(plan, seed, interval)
+    affinity = _affinity(plan, seed, config.affinity_interval)
     similarity = feature_similarity(plan.tasks, partial(_transferred, plan, seed))
-    weights = {task: _auxiliary_weights(plan, seed, task) for task in plan.tasks}
+    weights = {
+        task: _auxiliary_weights(plan, seed, task, config.weight_rate) for task in plan.tasks
+    }
     plan.run("saal_w", seed)
     omega = _last_weights(plan.folder("saal_w", seed))
     found = (
@@ -205,10 +211,15 @@ def _transferred(plan: Plan, seed: int, source: str, target: str) -> float:
     return (quality(target, values) - alone) / abs(alone)
 
 
-def _auxiliary_weights(plan: Plan, seed: int, target: str) -> dict[str, float]:
+def _auxiliary_weights(plan: Plan, seed: int, target: str, rate: float | None) -> dict[str, float]:
     """What Auto-lambda weighs all tasks with when only one of them matters."""
     folder = plan.folder(f"auto_lambda-for-{target}", seed)
-    training = replace(plan.shared(plan.tasks, seed), method="auto_lambda", primary=(target,))
+    training = replace(
+        plan.shared(plan.tasks, seed),
+        method="auto_lambda",
+        primary=(target,),
+        weight_rate=rate,
+    )
     train_scenes(training, folder)
     return _last_weights(folder)
 
@@ -232,7 +243,7 @@ def _write(path: Path, found: Relationships) -> None:
         "correlations": found.correlations,
         "by_target": found.by_target,
     }
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_json(path, content)
 
 
 def _table(found: Relationships) -> Table:
@@ -241,7 +252,8 @@ def _table(found: Relationships) -> Table:
     table.add_column("mean", justify="right")
     for target in next(iter(found.by_target.values())):
         table.add_column(f"for {target}", justify="right")
-    best = max(found.correlations.values(), default=torch.nan)
+    known = [mean for mean in found.correlations.values() if not math.isnan(mean)]
+    best = max(known, default=math.nan)
     for name, mean in found.correlations.items():
         style = "bold" if mean == best else None
         cells = [mean, *found.by_target[name].values()]

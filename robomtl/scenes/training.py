@@ -28,12 +28,12 @@ from robomtl.agents.dense.metrics import Values
 from robomtl.agents.dense.transfer import TransferNetwork
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
-from robomtl.data.atomic import write_atomically
 from robomtl.data.scenes import CLASSES, load_scenes
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
+from robomtl.scenes.written import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,15 +103,32 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         Metrics of the tasks on the "validation" and the "test" images.
 
     Raises:
-        ExperimentError: A primary task is not among the tasks, or the interval is below 1.
+        ExperimentError: A primary task is not among the tasks, or a number is below 1.
         RunFolderError: There is no run to take the encoder from.
         DataError: The scenes cannot be read.
-        AgentError: Tasks and architecture do not go together.
+        AgentError: Tasks and architecture do not go together, or there are too few images for a
+            batch.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
     keep_freed_memory()
     return _Run(config, Path(out)).train()
+
+
+def check_training(config: SceneTrainConfig) -> None:
+    """Refuse numbers and primary tasks that make no sense, before anything is read or trained.
+
+    Raises:
+        ExperimentError: A primary task is not among the tasks, or a number is below 1.
+    """
+    if strangers := sorted(set(config.primary) - set(config.tasks)):
+        raise ExperimentError(
+            f"primary tasks {strangers} are not among the tasks {list(config.tasks)}"
+        )
+    for name in ("iterations", "checkpoint_interval", "log_interval", "affinity_interval"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ExperimentError(f"{name} is at least 1 step, not {value}")
 
 
 class _Run:
@@ -120,16 +137,7 @@ class _Run:
     def __init__(self, config: SceneTrainConfig, out: Path) -> None:
         self.config = config
         self.out = out
-        primary = config.primary or config.tasks
-        strangers = set(primary) - set(config.tasks)
-        if strangers:
-            raise ExperimentError(
-                f"primary tasks {sorted(strangers)} are not among the tasks {list(config.tasks)}"
-            )
-        if config.affinity_interval is not None and config.affinity_interval < 1:
-            raise ExperimentError(
-                f"the affinity_interval is at least 1 step, not {config.affinity_interval}"
-            )
+        check_training(config)
         self.scenes = load_scenes(config.data)
         # Methods look ahead on other batches of the same images, as Auto-lambda does.
         self.batches, self.held_out = (
@@ -153,7 +161,7 @@ class _Run:
         self.method = methods.make(
             config.method,
             tasks=self.objective.tasks,
-            primary=primary,
+            primary=config.primary or config.tasks,
             optimiser=self.optimiser,
             weights=config.weights or None,
             rate=config.weight_rate,
@@ -162,7 +170,7 @@ class _Run:
         self.iteration = 0
         if self.checkpoint.exists():
             self._resume()
-        self._write("config.json", self._settings())
+        write_json(out / "config.json", self._settings())
 
     @property
     def checkpoint(self) -> Path:
@@ -186,11 +194,11 @@ class _Run:
                     metrics.write(self.iteration)
         splits = ("validation", "test")
         result = {split: evaluate_dense(self.network, self.scenes, split) for split in splits}
-        self._write("result.json", result)
+        write_json(self.out / "result.json", result)
         if config.affinity_interval:
             found = asdict(self.affinities.median())
             tables = {name: by_name(matrix, config.tasks) for name, matrix in found.items()}
-            self._write("affinities.json", tables)
+            write_json(self.out / "affinities.json", tables)
         return result
 
     def _step(self, metrics: Metrics) -> float:
@@ -230,9 +238,6 @@ class _Run:
             "encoder": None if self.source is None else _identity(self.source),
             "scenes": dict(self.scenes.recipe),
         }
-
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        write_atomically(self.out / name, (json.dumps(content, indent=2) + "\n").encode())
 
     def _save(self) -> None:
         content = {

@@ -22,6 +22,7 @@ from robomtl.scenes.relationships import (
     ACTUAL,
     ANGLE,
     FORMS,
+    Relationships,
     SceneRelationshipsConfig,
     compare_relationships,
     scene_relationships,
@@ -305,3 +306,19 @@ def test_relationships_that_make_no_sense_are_refused(config, tmp_path, change, 
     changed = replace(config, **change)
     with pytest.raises(ExperimentError, match=message):
         scene_relationships(SceneRelationshipsConfig(out=tmp_path, training=changed))
+    assert not list(tmp_path.iterdir())
+
+
+def test_correlations_without_a_meaning_are_null_and_never_the_best(tmp_path):
+    correlations = {"first": math.nan, "second": 0.5, "third": 0.2}
+    found = Relationships(
+        tasks=TASKS,
+        matrices={},
+        correlations=correlations,
+        by_target={name: {"depth": value} for name, value in correlations.items()},
+    )
+    styles = [row.style for row in relationships._table(found).rows]
+    assert styles == [None, "bold", None]
+    relationships._write(tmp_path / "found.json", found)
+    written = json.loads((tmp_path / "found.json").read_text())
+    assert written["correlations"]["first"] is None

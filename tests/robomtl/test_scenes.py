@@ -9,15 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from robomtl.agents.dense import METRICS, ArchitectureError, DenseNetworkConfig
+from robomtl.agents.dense import (
+    METRICS,
+    ArchitectureError,
+    BatchSizeError,
+    DenseNetworkConfig,
+    UnknownDenseTaskError,
+)
 from robomtl.checkpoint import CheckpointError, load_checkpoint
 from robomtl.data import DataError
 from robomtl.data.exceptions import DatasetMismatchError
 from robomtl.data.scenes import SPLITS, load_scenes, save_scenes
 from robomtl.exceptions import ExperimentError
+from robomtl.methods import MissingArgumentError, UnknownMethodError
 from robomtl.scenes import collection, training
 from robomtl.scenes.collection import SceneCollectConfig, collect_scenes
 from robomtl.scenes.comparison import SceneCompareConfig, compare_scenes
+from robomtl.scenes.plan import Plan
 from robomtl.scenes.training import SceneTrainConfig, train_scenes
 from tests.agents.dense.examples import SMALL, random_scenes
 
@@ -196,6 +204,104 @@ def test_a_comparison_trains_only_what_it_lacks(config, tmp_path, monkeypatch):
     second = compare_scenes(replace(compare, methods=("equal", "dwa")))
     assert set(trained) == {"dwa-0"}
     assert second.values["equal"] == first.values["equal"]
+
+
+def settings_of(out, run):
+    return json.loads((out / "runs" / run / "config.json").read_text())
+
+
+def test_weights_and_their_rate_go_only_to_methods_that_use_them(config, tmp_path):
+    weights = {"depth": 0.3, "normals": 0.7}
+    training = replace(config, tasks=("depth", "normals"), weights=weights, weight_rate=1e-2)
+    compare = SceneCompareConfig(out=tmp_path, methods=("fixed", "auto_lambda"), training=training)
+    comparison = compare_scenes(compare)
+    assert comparison.weights["fixed"] == [pytest.approx(weights)]
+    assert settings_of(tmp_path, "fixed-0")["weights"] == weights
+    assert settings_of(tmp_path, "auto_lambda-0")["weights"] == {}
+    assert settings_of(tmp_path, "auto_lambda-0")["weight_rate"] == 1e-2
+    other = replace(training, weights={}, weight_rate=1e-3)  # the single tasks do not care
+    compare_scenes(replace(compare, methods=("equal",), training=other))
+
+
+def test_seeds_may_find_other_transfers_helpful(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    helpful = {0: ("depth->normals",), 1: ("normals->depth",)}
+    monkeypatch.setattr(Plan, "_helpful", lambda _plan, seed: helpful[seed])
+    compare_scenes(
+        SceneCompareConfig(
+            out=tmp_path,
+            methods=("saal_e",),
+            seeds=(0, 1),
+            training=replace(config, tasks=("depth", "normals")),
+        )
+    )
+    rows = [line for line in capsys.readouterr().out.splitlines() if "->" in line]
+    assert ["–" in row for row in rows] == [True, True]
+
+
+def test_auxiliary_tasks_transfer_to_primary_ones_too(config, tmp_path, monkeypatch):
+    def measured(network, *_):
+        """As if segmentation helped depth, and normals did nothing for it."""
+        tasks = network.without_auxiliaries().heads
+        quality = 4.0 if {"segmentation", "depth"} <= set(tasks) else 2.0
+        return {t: {name: quality**s for name, s in METRICS[t].items()} for t in tasks}
+
+    monkeypatch.setattr(training, "evaluate_dense", measured)
+    compare = SceneCompareConfig(
+        out=tmp_path,
+        methods=("saal_e", "saal_w"),
+        training=replace(config, tasks=THREE, primary=("depth",)),
+    )
+    compare_scenes(compare)
+    all_transfers = ["segmentation->depth", "normals->depth"]
+    assert settings_of(tmp_path, "saal_w-0")["self_auxiliaries"] == all_transfers
+    assert settings_of(tmp_path, "saal_e-0")["self_auxiliaries"] == all_transfers[:1]
+
+
+@pytest.mark.parametrize(
+    ("change", "method", "error", "message"),
+    [
+        ({}, "magic", UnknownMethodError, "'magic'"),
+        ({}, "gcs", MissingArgumentError, "primary"),
+        ({}, "fixed", MissingArgumentError, "weight"),
+        ({"tasks": ("depth",)}, "saal_w", MissingArgumentError, "self-auxiliaries"),
+        ({"tasks": ("depth", "smell")}, "equal", UnknownDenseTaskError, "'smell'"),
+        ({"primary": ("noise",)}, "equal", ExperimentError, r"\['noise'\] are not among"),
+        ({"batch_size": 11}, "equal", BatchSizeError, "1 to 10"),
+        ({"log_interval": 0}, "equal", ExperimentError, "log_interval is at least 1 step, not 0"),
+        ({"checkpoint_interval": 0}, "equal", ExperimentError, "checkpoint_interval is at least"),
+    ],
+)
+def test_a_comparison_that_cannot_end_well_does_not_begin(
+    config, tmp_path, change, method, error, message
+):
+    compare = SceneCompareConfig(
+        out=tmp_path / "out", methods=("equal", method), training=replace(config, **change)
+    )
+    with pytest.raises(error, match=message):
+        compare_scenes(compare)
+    assert not compare.out.exists()
+
+
+def test_what_is_not_finite_is_null_in_files(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        training,
+        "evaluate_dense",
+        lambda *_: {"depth": {"absolute_error": 0.0, "relative_error": math.nan}},
+    )
+    alone = replace(config, tasks=("depth",))
+    compare_scenes(SceneCompareConfig(out=tmp_path, training=alone))
+
+    def read(file):
+        return json.loads(file.read_text(), parse_constant=lambda name: pytest.fail(name))
+
+    comparison = read(tmp_path / "comparison.json")
+    assert comparison["values"]["equal"]["depth"]["relative_error"] is None
+    assert comparison["delta"]["equal"] is None
+    assert read(tmp_path / "runs" / "equal-0" / "result.json")["test"]["depth"] == {
+        "absolute_error": 0.0,
+        "relative_error": None,
+    }
 
 
 @pytest.mark.parametrize("helps", [True, False])
