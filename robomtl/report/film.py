@@ -26,17 +26,23 @@ def film_episode(
         look: Of the film: "pretty", or "fast", which takes a tenth of the time.
 
     Returns:
-        What became of the episode, and one picture (H, W, 3) uint8 every `FRAME_SECONDS`.
+        What became of the episode, and pictures (H, W, 3) uint8: the scene before the first
+        action, then one every `FRAME_SECONDS`. If nothing could move, the first is all there is.
     """
     stage = envs.TabletopEnv(
         task, variation=variation, cameras=policy.cameras, image_size=policy.image_size
     )
-    studio = envs.TabletopEnv(task, cameras=(), look=look)
+    studio = envs.TabletopEnv(
+        task, variation=variation, cameras=(), look=look, render_mode="rgb_array"
+    )
     try:
         stage.film = []
         episode = run_episode(stage, policy, task, seed)
+        studio.reset(seed=seed)
+        start = studio.render()
+        assert start is not None
         # Counted from the end, so that the last moment is in the film.
-        return episode, [studio.picture(state) for state in stage.film[::-_STRIDE][::-1]]
+        return episode, [start, *map(studio.picture, stage.film[::-_STRIDE][::-1])]
     finally:
         stage.close()
         studio.close()

@@ -8,9 +8,8 @@ from PIL import Image
 
 from robomtl import envs
 from robomtl.agents import KeyframePolicy
-from robomtl.data import Demo, Observation, find_keyframes
+from robomtl.data import Demo, DemoKey, Observation, find_keyframes
 from robomtl.episode import Episode
-from robomtl.evaluation import FIRST_SEED
 from robomtl.report.film import FRAME_SECONDS, film_episode
 from robomtl.report.images import animation, overlay, still
 
@@ -44,17 +43,22 @@ class Showcase:
     episode: Episode
 
 
-def make_showcase(policy_file: Path, look: str, task: str) -> Showcase:
+def make_showcase(policy_file: Path, look: str, key: DemoKey) -> Showcase:
     """Records a demonstration and a rollout of a task, and pictures both.
 
-    The demonstration is the first that `robomtl collect` makes by default, the rollout the first
-    episode of `robomtl evaluate`: neither is chosen for its beauty.
+    The demonstration is the first that `robomtl collect` makes of the variation by default, the
+    rollout the first episode of `robomtl evaluate`: neither is chosen for its beauty.
+
+    Args:
+        policy_file: What acts.
+        look: Of the pictures.
+        key: Task, variation and seed of the rollout.
     """
     policy = KeyframePolicy.load(policy_file)
-    episode, film = film_episode(policy, task, FIRST_SEED, look=look)
-    demo, moments = _moments(policy, task, look)
+    episode, film = film_episode(policy, key.task, key.seed, variation=key.variation, look=look)
+    demo, moments = _moments(policy, key, look)
     return Showcase(
-        name=task,
+        name=key.task,
         description=demo.descriptions[0],
         moments=moments,
         rollout=animation([_shrunk(picture) for picture in film], FRAME_SECONDS),
@@ -62,8 +66,11 @@ def make_showcase(policy_file: Path, look: str, task: str) -> Showcase:
     )
 
 
-def _moments(policy: KeyframePolicy, task: str, look: str) -> tuple[Demo, list[Moment]]:
-    stage = envs.TabletopEnv(task, cameras=policy.cameras, image_size=policy.image_size)
+def _moments(policy: KeyframePolicy, key: DemoKey, look: str) -> tuple[Demo, list[Moment]]:
+    task = key.task
+    stage = envs.TabletopEnv(
+        task, variation=key.variation, cameras=policy.cameras, image_size=policy.image_size
+    )
     studio = envs.TabletopEnv(task, cameras=("front",), image_size=256, look=look)
     try:
         demo = stage.collect_demo(seed=0)

@@ -12,8 +12,9 @@ from tyro.conf import Positional
 
 from robomtl import envs
 from robomtl.agents import KeyframePolicy
+from robomtl.data import DemoKey
 from robomtl.data.atomic import write_atomically
-from robomtl.evaluation import newest_summary, policy_path
+from robomtl.evaluation import EPISODES_PER_SEED, FIRST_SEED, newest_summary, policy_path
 from robomtl.exceptions import RunFolderError
 from robomtl.lines import read_lines
 from robomtl.parallel import cores, parallel
@@ -76,11 +77,22 @@ def report(config: ReportConfig) -> Path:
     return path
 
 
-def _filmed(tasks: Sequence[str], summary: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The tasks that can be filmed: the tabletop's, unless the policy acts in another simulator."""
+def _filmed(tasks: Sequence[str], summary: Mapping[str, Any] | None) -> tuple[DemoKey, ...]:
+    """The first evaluation episode of each task that can be filmed.
+
+    Those are the tabletop's, unless the policy acts in another simulator. A task that was not
+    evaluated has the first episode that `robomtl evaluate` would play by default.
+    """
     if summary is not None and summary.get("simulator", "tabletop") != "tabletop":
         return ()
-    return tuple(task for task in tasks if task in envs.TASKS)
+    return tuple(_first_episode(task, summary) for task in tasks if task in envs.TASKS)
+
+
+def _first_episode(task: str, summary: Mapping[str, Any] | None) -> DemoKey:
+    if summary is None or task not in summary["success"]:
+        return DemoKey(task, 0, FIRST_SEED)
+    first = FIRST_SEED + EPISODES_PER_SEED * int(summary["seed"])
+    return DemoKey(task, int(summary["variation"]), first)
 
 
 def _history(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:

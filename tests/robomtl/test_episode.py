@@ -58,3 +58,13 @@ def test_a_film_shows_the_episode_from_start_to_success(expert):
     assert all(picture.shape == (360, 480, 3) for picture in film)
     moved = np.abs(film[0].astype(int) - film[-1]).max(axis=-1) > 50
     assert moved.mean() > 0.01  # the arm is elsewhere at the end
+
+
+def test_a_film_of_a_policy_that_cannot_move_shows_the_scene(expert):
+    outside = Script([np.array([9, 0, 1, 0, 1, 0, 0, 1.0])])
+    _, film = film_episode(outside, "push_button", FIRST_SEED, variation=1, look="fast")
+    assert len(film) == 1
+    _, moving = film_episode(expert, "push_button", FIRST_SEED, variation=1, look="fast")
+    assert (moving[0] == film[0]).all()
+    # The fingers and the arm have hardly moved in the next picture, and nothing else has.
+    assert (np.abs(moving[1].astype(int) - film[0]).max(axis=-1) > 50).mean() < 0.01

@@ -5,7 +5,7 @@ import pytest
 
 from robomtl.report.curves import curves
 from robomtl.report.images import animation, overlay, still
-from robomtl.report.write import _curves
+from robomtl.report.write import _curves, _filmed
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,15 @@ def test_every_task_has_a_row_of_success_and_a_section_with_pictures(page):
         assert "data:image/webp" in section
         assert "keyframe 1" in section
     assert page.count("<section") == 2
+
+
+def test_the_first_episode_of_the_evaluation_is_filmed():
+    tasks = ("reach_target", "push_button", "reach-v3")
+    default = (("reach_target", 0, 1_000_000), ("push_button", 0, 1_000_000))
+    assert _filmed(tasks, None) == default
+    summary = {"simulator": "tabletop", "variation": 3, "seed": 2, "success": {"reach_target": 0.5}}
+    assert _filmed(tasks, summary) == (("reach_target", 3, 1_200_000), default[1])
+    assert _filmed(tasks, summary | {"simulator": "rlbench"}) == ()
 
 
 def test_the_page_says_what_was_used(page):
