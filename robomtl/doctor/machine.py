@@ -108,5 +108,18 @@ def _free_memory() -> float | None:
         return None
     lines = dict(line.split(":") for line in MEMINFO.read_text().splitlines() if ":" in line)
     free = int(lines["MemAvailable"].split()[0]) * 1024 / GIGABYTE
+    left = _left_in_container()
+    return free if left is None else min(free, left)
+
+
+def _left_in_container() -> float | None:
+    """What a container may still take, in gigabytes; None without a limit."""
     limit = MEMORY_LIMIT.read_text().strip() if MEMORY_LIMIT.is_file() else "max"
-    return free if limit == "max" else min(free, int(limit) / GIGABYTE)
+    if limit == "max":
+        return None
+    current, stat = (MEMORY_LIMIT.with_name(f"memory.{name}") for name in ("current", "stat"))
+    used = int(current.read_text()) if current.is_file() else 0
+    pages = dict(map(str.split, stat.read_text().splitlines())) if stat.is_file() else {}
+    # Files in memory that nobody has used for long are dropped as soon as it gets scarce.
+    used -= int(pages.get("inactive_file", 0))
+    return max(0, int(limit) - max(0, used)) / GIGABYTE

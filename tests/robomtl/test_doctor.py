@@ -377,6 +377,21 @@ def test_little_memory_is_noticed_in_containers_too(monkeypatch, tmp_path, free,
         assert finding.remedy in {f"robomtl quickstart --workers {n}" for n in (4, 5)}
 
 
+@pytest.mark.parametrize(("used", "cached", "left"), [(6, 0, 2), (7, 3, 4), (8, 0, 0), (0, 1, 8)])
+def test_a_container_has_what_it_does_not_use_yet(monkeypatch, tmp_path, used, cached, left):
+    monkeypatch.setattr(machine, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(machine, "MEMORY_LIMIT", tmp_path / "memory.max")
+    files = {
+        "meminfo": f"MemAvailable: {32 * GIGABYTE // 1024:.0f} kB\n",
+        "memory.max": f"{8 * GIGABYTE:.0f}\n",
+        "memory.current": f"{used * GIGABYTE:.0f}\n",
+        "memory.stat": f"anon 1\ninactive_file {cached * GIGABYTE:.0f}\nactive_file 3\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert machine.check_memory().detail.startswith(f"{left:.1f} GB free")
+
+
 def test_dockers_little_shared_memory_is_noticed(monkeypatch):
     _disk(monkeypatch, 0.067, machine.SHARED_MEMORY)
     finding = machine.check_shared_memory()
