@@ -42,7 +42,8 @@ class Trajectory:
     """Where a method went.
 
     Attributes:
-        points: The parameters at the start, after every `EVERY` steps and at the end, (N, 2).
+        points: The parameters at the start, after every `EVERY` steps and at the end, also where
+            the method gave up, (N, 2).
         stopped: Why the method gave up before the end; empty if it did not.
     """
 
@@ -67,6 +68,8 @@ def walk(job: Walk) -> Trajectory:
             method.backward(objective, (), ())
         except MethodError as error:
             stopped = f"step {step}: {error}"
+            if (step - 1) % EVERY:
+                points.append(objective.point.detach().numpy().copy())
             break
         optimiser.step()
         if step % EVERY == 0 or step == job.steps:

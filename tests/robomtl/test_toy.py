@@ -4,7 +4,8 @@ import torch
 from PIL import Image
 
 from robomtl import methods
-from robomtl.methods import CombinationError, UnknownMethodError
+from robomtl.methods import CombinationError, MethodError, UnknownMethodError
+from robomtl.toy import trajectory
 from robomtl.toy.optimum import optimum, pareto_front
 from robomtl.toy.problem import STARTS, TASKS, ToyObjective, losses
 from robomtl.toy.trajectory import EVERY, Walk, unsuitable, walk
@@ -109,6 +110,25 @@ def test_a_method_that_cannot_go_on_stops_and_says_why():
     walked = steps("famo", (9.0, -1.0), count=50, rate=1e-3)
     assert walked.stopped.startswith("step 1: ")
     assert walked.points.tolist() == [[9.0, -1.0]]
+
+
+@pytest.mark.parametrize("fails", [EVERY + 1, EVERY + 4])
+def test_the_point_at_which_a_method_stops_is_kept(monkeypatch, fails):
+    class Stops:
+        def __init__(self, name, optimiser):
+            self.method, self.steps = methods.make("equal", TASKS), 0
+
+        def backward(self, *given):
+            self.steps += 1
+            if self.steps == fails:
+                raise MethodError("enough")
+            self.method.backward(*given)
+
+    whole = steps("equal", STARTS[1], count=fails - 1, rate=1e-2)
+    monkeypatch.setattr(trajectory, "make", Stops)
+    walked = steps("equal", STARTS[1], count=50, rate=1e-2)
+    assert walked.stopped == f"step {fails}: enough"
+    assert walked.points.tolist() == whole.points.tolist()
 
 
 def test_methods_that_need_more_than_the_toy_has_are_told_from_unknown_ones():
