@@ -49,7 +49,8 @@ class SceneImages:
         segmentation: Index into `CLASSES`, (N, S, S) int8; -1 where nothing is seen.
         depth: Along the optical axis in [m], (N, S, S) float32; 0 where nothing is seen.
         normals: Unit surface normals, (N, S, S, 3) float16, in RLBench's camera frame (x left, y
-            up, z forward), so that z <= 0 but for rounding; all zero where they are unknown.
+            up, z forward), turned towards the camera: negative along the ray to the pixel, but for
+            rounding, so that z may be above 0 off the middle; all zero where they are unknown.
 
     Raises:
         InvalidSamplesError: Arrays of other shapes, types or values.

@@ -25,7 +25,9 @@ _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
 
 
 def write_film(footage: Footage, every: int, path: Path) -> None:
-    """Writes an .mp4 file that takes as long as the motion did.
+    """Writes an .mp4 file that takes as long as the motion did, and one to two pictures more.
+
+    Every picture takes as long as `every` frames, and the last frame is always shown.
 
     Raises:
         ExperimentError: This build of OpenCV cannot encode it.
