@@ -28,6 +28,7 @@ from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.data.atomic import write_atomically
 from robomtl.metrics import Metrics
+from robomtl.steps import check_steps
 
 # On the command line, what to learn from is given in one of several ways.
 SOURCE = create_mutex_group(required=False, title="what to learn from")
@@ -97,6 +98,7 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         on_checkpoint: Called after every checkpoint with the iteration and the policy so far.
 
     Raises:
+        ExperimentError: An interval is below 1.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
@@ -108,6 +110,7 @@ class _Run:
     """Everything that changes while training."""
 
     def __init__(self, config: TrainConfig, out: Path) -> None:
+        check_steps(config, "checkpoint_interval", "log_interval")
         self.config = config
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)

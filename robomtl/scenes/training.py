@@ -34,6 +34,7 @@ from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
 from robomtl.scenes.written import write_json
+from robomtl.steps import check_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +126,7 @@ def check_training(config: SceneTrainConfig) -> None:
         raise ExperimentError(
             f"primary tasks {strangers} are not among the tasks {list(config.tasks)}"
         )
-    for name in ("iterations", "checkpoint_interval", "log_interval", "affinity_interval"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise ExperimentError(f"{name} is at least 1 step, not {value}")
+    check_steps(config, "iterations", "checkpoint_interval", "log_interval", "affinity_interval")
 
 
 class _Run:

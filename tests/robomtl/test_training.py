@@ -14,7 +14,7 @@ import torch
 from robomtl import training
 from robomtl.agents import KeyframePolicy, NetworkConfig
 from robomtl.checkpoint import CheckpointError, load_checkpoint
-from robomtl.exceptions import RunFolderError
+from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods import NonFiniteLossError, UnknownMethodError
 from robomtl.training import TrainConfig, train
 from tests.agents.toy import CAMERAS, TASKS, write_toy_dataset
@@ -232,6 +232,13 @@ def test_a_nan_in_the_data_names_task_and_step_and_keeps_the_last_checkpoint(
         train(config, tmp_path / "bad")
     assert list(caught.value.losses) == ["grasp_bar"]
     assert not (tmp_path / "bad" / "checkpoints" / "last.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoint_interval", "log_interval"])
+def test_an_interval_of_no_steps_is_refused_before_anything_is_written(config, tmp_path, name):
+    with pytest.raises(ExperimentError, match=f"{name} is at least 1 step, not 0"):
+        train(replace(config, **{name: 0}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_method_is_refused_before_anything_is_written(config, tmp_path):
