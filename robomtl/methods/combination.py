@@ -171,8 +171,9 @@ class Combination:
         gram = gradients.known_gram
         # Where the Gram matrix is finite, so is whatever it was made of: gradients, or those of a
         # representation, which the encoder's are not known from.
-        known = isinstance(gradients, GradientMatrix) and gram is not None
-        check_gradients(own if known and gram.isfinite().all() else [*shared, *own])
+        finite = gram is not None and bool(gram.isfinite().all())
+        known = finite and isinstance(gradients, GradientMatrix)
+        check_gradients(own if known else [*shared, *own])
         return [*shared, *own], self._record(gradients.losses, weights, alpha, gram)
 
     def _task_gradients(self, objective: Objective, batch: Any) -> TaskGradients:
