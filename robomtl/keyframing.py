@@ -58,8 +58,9 @@ def keyframes(config: KeyframesConfig) -> KeyframeDataset:
 
     Demonstrations with simulator states are rendered; others, of RLBench for one, have images.
 
-    Episodes are written in the order of their keys, whatever the workers do, so that equal stores
-    and configs give equal datasets.
+    Tasks and episodes are written in alphabetical order and that of their keys, whatever order
+    the tasks were named in and whatever the workers do, so that equal stores and configs give equal
+    datasets, and the same tasks continue one.
 
     Raises:
         ExperimentError: There is no demonstration of a task.
@@ -69,7 +70,7 @@ def keyframes(config: KeyframesConfig) -> KeyframeDataset:
             settings.
     """
     keys = open_demos(config.demos).keys()
-    tasks = config.tasks or tuple(sorted({key.task for key in keys}))
+    tasks = tuple(sorted(set(config.tasks) or {key.task for key in keys}))
     keys = [key for key in keys if key.task in tasks]
     lacking = set(tasks) - {key.task for key in keys}
     if lacking or not keys:

@@ -1,4 +1,6 @@
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,17 @@ def test_the_same_quickstart_again_finds_everything_done(robomtl, smoke):
     assert str(smoke / "run" / "report.html") in output.replace("\n", "")
     assert made() == before
     assert (smoke / "run" / "checkpoints" / "policy.pt").read_bytes() == weights
+
+
+def test_each_stage_alone_continues_what_quickstart_did(smoke, tmp_path, monkeypatch):
+    shutil.copytree(smoke, tmp_path / "runs" / "smoke")  # where the commands look by default
+    monkeypatch.chdir(tmp_path)
+    weights = Path("runs/smoke/run/checkpoints/policy.pt")
+    before = weights.read_bytes()
+    for command in ("collect", "keyframes", "train", "evaluate"):
+        main([command, "--preset", "smoke"])
+    assert weights.read_bytes() == before
+    assert len(list(Path("runs/smoke/run/evaluations").iterdir())) == 1
 
 
 def test_all_variations_of_a_task_are_collected_in_turn(printed, tmp_path):
