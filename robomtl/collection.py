@@ -38,7 +38,8 @@ class CollectConfig:
     seed: int = 0
     """Seed of each task's first demonstration; the others count up from it."""
     simulator: envs.Simulator = "tabletop"
-    """Where they take place; "rlbench" is the real one, which must be installed."""
+    """Where they take place; "rlbench" is the real one, which must be installed, "metaworld" has
+    tasks such as reach-v3."""
     cameras: tuple[str, ...] = ()
     """Cameras whose images are kept; without any, the simulator's usual three. The tabletop keeps
     none: it can draw a demonstration later, from any camera."""

@@ -49,7 +49,8 @@ class EvaluateConfig:
     variation: int = 0
     """Variation of the tasks."""
     simulator: envs.Simulator = "tabletop"
-    """Where the policy acts; "rlbench" is the real one, which must be installed."""
+    """Where the policy acts, which is where it was taught: "rlbench" is the real one, which must be
+    installed, "metaworld" has tasks such as reach-v3."""
     device: Device = "cpu"
     """Where the policy computes; each worker holds its own copy there."""
     workers: int = field(default_factory=cores)

@@ -15,7 +15,7 @@ PRESETS: dict[str, QuickstartConfig] = {
         episodes=2,
         look="fast",
     ),
-    # A policy that works on a few tasks, in a quarter of an hour on two cores.
+    # A policy that works on a few tasks, in about ten minutes on two cores.
     "quick": QuickstartConfig(
         out=Path("runs/quickstart"),
         tasks=("reach_target", "push_button", "pick_and_lift"),
