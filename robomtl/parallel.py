@@ -53,7 +53,7 @@ def parallel(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -
     waiting: deque[tuple[Job, Future[Result]]] = deque()
     try:
         for job in jobs:
-            waiting.append((job, executor.submit(attempt, job)))
+            waiting.append((job, _submitted(executor, attempt, job)))
             if len(waiting) >= AHEAD * workers:
                 yield _result(*waiting.popleft())
         while waiting:
@@ -69,14 +69,27 @@ def _attempt(work: Callable[[Job], Result], job: Job) -> Result:
         raise JobError(f"{job}: {type(error).__name__}: {error}") from error
 
 
+def _submitted(
+    executor: ProcessPoolExecutor, attempt: Callable[[Job], Result], job: Job
+) -> "Future[Result]":
+    try:
+        return executor.submit(attempt, job)
+    except BrokenProcessPool:
+        raise _died(f"before {job} was handed out") from None
+
+
 def _result(job: Job, future: "Future[Result]") -> Result:
     try:
         return future.result()
     except BrokenProcessPool:
-        raise JobError(
-            f"a worker process died at or soon after {job}, perhaps for lack of memory; what was "
-            "finished is kept: run the same command again, with fewer --workers"
-        ) from None
+        raise _died(f"at or soon after {job}") from None
+
+
+def _died(when: str) -> JobError:
+    return JobError(
+        f"a worker process died {when}, perhaps for lack of memory; what was finished is kept: run "
+        "the same command again, with fewer --workers"
+    )
 
 
 def _prepare_worker() -> None:

@@ -38,6 +38,16 @@ def test_a_worker_that_dies_is_an_error_and_not_a_hang():
         list(parallel(eval, ["0", "__import__('os')._exit(1)", "2"], workers=2))
 
 
+def test_a_worker_that_died_while_the_parent_was_busy_is_the_same_error():
+    def jobs():
+        yield f"(__import__('time').sleep(0.2), __import__('os').kill({PID}, 9))"
+        time.sleep(5)  # as if writing what the last result was; by then the pool is broken
+        yield "2"
+
+    with pytest.raises(JobError, match="worker process died"):
+        list(parallel(eval, jobs(), workers=2))
+
+
 def test_workers_end_with_a_killed_parent():
     # In one piece, because two processes share the pipe.
     job = f"(__import__('os').write(1, b'%d\\n' % {PID}), __import__('time').sleep(60))"
