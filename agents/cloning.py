@@ -183,7 +183,8 @@ class CloningObjective:
             raise ValueError(f"The batch has no samples of: {absent}.")
         numbers = [self.tasks.index(task) for task in tasks]
         rows = torch.cat([(batch.inputs.task == number).nonzero()[:, 0] for number in numbers])
-        return batch if rows.equal(torch.arange(len(batch.action))) else batch.rows(rows)
+        every = torch.arange(len(batch.action), device=rows.device)
+        return batch if rows.equal(every) else batch.rows(rows)
 
     def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         action, config = batch.action, self.config

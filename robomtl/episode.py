@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 
 from robomtl.data import DemoKey, Observation
+from robomtl.threads import torch_threads
 
 
 class Policy(Protocol):
@@ -36,6 +37,7 @@ class Episode:
         return DemoKey(self.task, self.variation, self.seed)
 
 
+@torch_threads(1)  # in every process the same: the policy's last bits may decide an episode
 def run_episode(
     env: gymnasium.Env[Observation, np.ndarray],
     policy: Policy,

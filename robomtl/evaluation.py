@@ -6,11 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.table import Table
 from tyro.conf import Positional
 
@@ -185,7 +183,7 @@ def success_table(summary: dict[str, Any]) -> Table:
             ", ".join(f"{n} {name}" for name, n in summary["errors"][task].items()) or "–",
         )
     table.add_section()
-    table.add_row("mean", f"[bold]{summary['mean']:.2f}[/]")
+    table.add_row("mean", f"[bold]{summary['mean']:.3f}[/]")
     return table
 
 
@@ -208,8 +206,6 @@ def _tasks(config: EvaluateConfig, policy: KeyframePolicy) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _kept_policy(path: Path, device: str, digest: str) -> KeyframePolicy:
-    if parent_process() is not None:  # workers share the cores already
-        torch.set_num_threads(1)
     return KeyframePolicy.load(path, device=device)
 
 

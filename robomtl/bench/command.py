@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from robomtl.bench.training import Training, cases
 from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
 from robomtl.progress import console, progress_bar
+from robomtl.threads import torch_threads
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {"cloning": cloning, "mt10": mt10, "scenes": scenes}
 REFERENCE = "equal"
@@ -68,7 +68,7 @@ def bench_methods(config: BenchMethodsConfig) -> dict[str, Any]:
     names = [REFERENCE, *(config.methods or methods.names())]
     chosen = list(PROBLEMS) if config.problem == "all" else [config.problem]
     results: dict[str, Any] = {}
-    with _threads(config.threads):
+    with torch_threads(config.threads):
         for name in chosen:
             problem = PROBLEMS[name]()
             results[name] = _measured(problem, list(dict.fromkeys(names)), config.repeats)
@@ -139,13 +139,3 @@ def _table(problem: Problem, rows: dict[str, Any]) -> Table:
             "",
         )
     return table
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from robomtl import methods
 from robomtl.methods import CombinationError, MethodError, UnknownMethodError
+from robomtl.threads import torch_threads
 from robomtl.toy.problem import TASKS, ToyObjective
 
 EVERY = 10
@@ -51,13 +52,13 @@ class Trajectory:
     stopped: str = ""
 
 
+@torch_threads(1)
 def walk(job: Walk) -> Trajectory:
     """Let a method minimise the losses with Adam.
 
     A method that cannot go on, such as one that takes logarithms of losses where they are
     negative, stops there; the trajectory says why.
     """
-    torch.set_num_threads(1)
     objective = ToyObjective(job.start)
     optimiser = torch.optim.Adam([objective.point], lr=job.learning_rate)
     method = make(job.method, optimiser)

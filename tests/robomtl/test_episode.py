@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import torch
 
 from robomtl import envs
 from robomtl.data import find_keyframes, keyframe_action
 from robomtl.episode import run_episode
 from robomtl.evaluation import FIRST_SEED
 from robomtl.report.film import film_episode
+from robomtl.threads import torch_threads
 
 
 class Script:
@@ -39,6 +41,20 @@ def test_the_keyframes_of_a_demonstration_solve_its_scene(env, expert):
     assert episode.steps == len(expert.actions)
     assert episode.error is None
     assert episode.key == ("push_button", 0, FIRST_SEED)
+
+
+def test_policies_compute_with_one_thread_here_as_in_every_worker(env, expert):
+    threads = []
+
+    class Counting(Script):
+        def act(self, observation, task):
+            threads.append(torch.get_num_threads())
+            return super().act(observation, task)
+
+    with torch_threads(2):
+        run_episode(env, Counting(expert.actions), "push_button", FIRST_SEED)
+        assert torch.get_num_threads() == 2
+    assert set(threads) == {1}
 
 
 def test_an_episode_ends_at_the_step_limit_and_at_an_impossible_action(env, expert):

@@ -51,6 +51,7 @@ def test_the_json_file_says_what_was_found_and_how(printed, smoke, tmp_path):
     summary = json.loads(file.read_text())
     assert set(summary["success"]) == {"reach_target", "push_button"}
     assert summary["mean"] == pytest.approx(sum(summary["success"].values()) / 2)
+    assert f" {summary['mean']:.3f} " in text
     assert summary["episodes"] == 3
     assert summary["seed"] == 1
     assert set(summary["max_steps"]) == set(summary["success"]) == set(summary["confidence"])

@@ -32,6 +32,7 @@ def test_every_task_has_a_row_of_success_and_a_section_with_pictures(page):
         assert "data:image/webp" in section
         assert "keyframe 1" in section
     assert page.count("<section") == 2
+    assert re.search(r'<span class="mean">\d\.\d{3}</span>', page)
 
 
 def test_the_first_episode_of_the_evaluation_is_filmed():
