@@ -5,19 +5,27 @@ from robomtl.agents.batch import Batch, Inputs
 from robomtl.agents.cloning import CloningObjective, LossConfig
 from robomtl.agents.exceptions import (
     AgentError,
+    BatchError,
     ImageSizeError,
     MissingInputError,
     PolicyFileError,
     UnknownTaskError,
+    UnsuitableImagesError,
 )
-from robomtl.agents.network import KeyframeNetwork, NetworkConfig, Prediction
+from robomtl.agents.network import (
+    KeyframeNetwork,
+    NetworkConfig,
+    Prediction,
+    check_image_size,
+)
 from robomtl.agents.policy import KeyframePolicy
-from robomtl.agents.sampling import KeyframeBatches
+from robomtl.agents.sampling import KeyframeBatches, check_batch_size
 
 __all__ = [
     "AgentError",
     "AugmentationConfig",
     "Batch",
+    "BatchError",
     "CloningObjective",
     "ImageSizeError",
     "Inputs",
@@ -30,4 +38,7 @@ __all__ = [
     "PolicyFileError",
     "Prediction",
     "UnknownTaskError",
+    "UnsuitableImagesError",
+    "check_batch_size",
+    "check_image_size",
 ]

@@ -37,5 +37,19 @@ class ImageSizeError(AgentError):
         )
 
 
+class UnsuitableImagesError(AgentError):
+    """Images of a size that a network cannot look at."""
+
+    def __init__(self, height: int, width: int, multiple: int, least: int) -> None:
+        super().__init__(
+            f"The network cannot look at images of {height} x {width} pixels: both numbers must be "
+            f"multiples of {multiple}, {least} or more, such as 128."
+        )
+
+
+class BatchError(AgentError):
+    """Batches cannot be made of a dataset as they are asked for."""
+
+
 class PolicyFileError(AgentError):
     """A file is not a policy that this version can read."""

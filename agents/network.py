@@ -24,9 +24,12 @@ from torch import Tensor, nn
 
 from robomtl.agents.batch import Inputs
 from robomtl.agents.blocks import ConvBlock, Up, mlp
+from robomtl.agents.exceptions import UnsuitableImagesError
 from robomtl.agents.rotation import quaternion_from_axes
 from robomtl.agents.task_table import TaskTable
 from robomtl.agents.zoom import crop_around
+
+_COARSEST = 16  # pixels of the image to one of the bottleneck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,17 @@ class NetworkConfig:
         (0.80, 0.68, 1.76),
     )
     """Corners in [m] of the box that can be attended: RLBench's, with a small margin."""
+
+
+def check_image_size(height: int, width: int, config: NetworkConfig) -> None:
+    """Refuse images that a network of these sizes cannot look at.
+
+    Raises:
+        UnsuitableImagesError: They cannot be halved four times, or a crop does not fit into them.
+    """
+    least = -(-config.crop // _COARSEST) * _COARSEST
+    if height % _COARSEST or width % _COARSEST or min(height, width) < least:
+        raise UnsuitableImagesError(height, width, _COARSEST, least)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +152,15 @@ class KeyframeNetwork(nn.Module):
         """Predict the next keyframe.
 
         Args:
-            inputs: B samples of C cameras; H and W must be multiples of 16.
+            inputs: B samples of C cameras; H and W must be multiples of 16, and `crop` or more.
             jitter: Displacement (B, 3) in [m] of where the second decoder looks, which it then has
                 to undo: in training, the attention is better than it will be on new scenes.
+
+        Raises:
+            UnsuitableImagesError: H or W is not.
         """
-        batch, cameras = inputs.rgb.shape[:2]
+        batch, cameras, height, width = inputs.rgb.shape[:4]
+        check_image_size(height, width, self.config)
         images = torch.cat((inputs.rgb * 2 - 1, self._normalise(inputs.cloud)), dim=-1)
         images = images.flatten(0, 1)
         proprio = torch.cat(

@@ -19,7 +19,12 @@ from robomtl.agents.exceptions import (
     UnknownTaskError,
 )
 from robomtl.agents.files import DamagedFileError, load_safely, save_atomically
-from robomtl.agents.network import KeyframeNetwork, NetworkConfig, Prediction
+from robomtl.agents.network import (
+    KeyframeNetwork,
+    NetworkConfig,
+    Prediction,
+    check_image_size,
+)
 from robomtl.data.point_cloud import point_cloud
 
 FORMAT = "robomtl.KeyframePolicy/1"
@@ -36,6 +41,9 @@ class KeyframePolicy:
         tasks: Names of its tasks, in its order.
         cameras: Names of its cameras, in its order.
         image_size: Width and height in pixels of the images that it was trained on.
+
+    Raises:
+        UnsuitableImagesError: The network cannot look at images of that size.
     """
 
     def __init__(
@@ -45,6 +53,7 @@ class KeyframePolicy:
         cameras: Sequence[str],
         image_size: int,
     ) -> None:
+        check_image_size(image_size, image_size, network.config)
         self.network = network.eval()
         self.tasks = tuple(tasks)
         self.cameras = tuple(cameras)

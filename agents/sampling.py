@@ -11,6 +11,7 @@ import torch
 
 from robomtl.agents.augmentation import AugmentationConfig, vary_colours
 from robomtl.agents.batch import Batch, Inputs
+from robomtl.agents.exceptions import BatchError
 from robomtl.data.point_cloud import point_cloud
 
 
@@ -57,6 +58,19 @@ class Draw:
     state: torch.Tensor
 
 
+def check_batch_size(batch_size: int, tasks: Sequence[str]) -> None:
+    """Refuse batches that are smaller than the number of tasks.
+
+    Raises:
+        BatchError: They are.
+    """
+    if batch_size < len(tasks):
+        raise BatchError(
+            f"A batch of {batch_size} cannot hold all {len(tasks)} tasks; "
+            f"give a batch size of {len(tasks)} or more."
+        )
+
+
 class KeyframeBatches:
     """Stratified random batches; `batches[i]` depends on the seed and on i alone.
 
@@ -75,7 +89,7 @@ class KeyframeBatches:
         augmentation: What to vary.
 
     Raises:
-        ValueError: A task has no samples, or the batch is too small.
+        BatchError: A task has no samples, or the batch is too small.
     """
 
     def __init__(
@@ -88,15 +102,11 @@ class KeyframeBatches:
         seed: int,
         augmentation: AugmentationConfig,
     ) -> None:
-        if batch_size < len(tasks):
-            raise ValueError(
-                f"A batch of {batch_size} cannot hold all {len(tasks)} tasks; "
-                f"give a batch size of {len(tasks)} or more."
-            )
+        check_batch_size(batch_size, tasks)
         self.rows = [np.flatnonzero(data["task"] == k) for k in range(len(tasks))]
         for task, rows in zip(tasks, self.rows, strict=True):
             if not len(rows):
-                raise ValueError(f"The dataset has no samples of task {task!r}.")
+                raise BatchError(f"The dataset has no samples of task {task!r}.")
         self.data = data
         self.tasks = tuple(tasks)
         self.cameras = tuple(cameras)

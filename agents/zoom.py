@@ -19,7 +19,7 @@ def crop_around(
         images: Images whose first three channels are colours, (B * C, H, W, 6).
         cloud: World points in [m], (B, C, H, W, 3).
         centre: Point to look at in [m], (B, 3).
-        size: Side of the square in pixels.
+        size: Side of the square in pixels, at most H and W.
         radius: Distance from `centre` in [m] at which relative coordinates saturate.
 
     Returns:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from robomtl import envs
+from robomtl.agents import check_batch_size, check_image_size
 from robomtl.collection import CollectConfig, collect
 from robomtl.devices import Device
 from robomtl.evaluation import EvaluateConfig, evaluate, success_table
@@ -95,7 +96,14 @@ class QuickstartConfig:
 
 
 def quickstart(config: QuickstartConfig) -> None:
-    """Runs the five stages; each continues where it was when this was interrupted."""
+    """Runs the five stages; each continues where it was when this was interrupted.
+
+    Raises:
+        AgentError: The policy cannot have images of that size, or a batch does not have a sample of
+            each task; nothing has been done then.
+    """
+    check_image_size(config.image_size, config.image_size, config.train().training.network)
+    check_batch_size(config.batch_size, config.tasks)
     with _timed("Everything"):
         with _timed("1/5 Collect demonstrations"):
             collect(config.collect())

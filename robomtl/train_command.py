@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from robomtl.agents import check_image_size
 from robomtl.devices import resolve_device
 from robomtl.keyframing import KeyframesConfig, keyframes
 from robomtl.parallel import cores
@@ -54,10 +55,13 @@ def train_command(config: TrainCommandConfig) -> Path:
         JobError: A demonstration has no such images, or cannot be read.
         DataError: `demos` is no folder of demonstrations.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
+        AgentError: The policy cannot have images of that size, or a batch does not have a sample of
+            each task.
         NonFiniteLossError: A loss is NaN or infinite.
     """
     training = replace(config.training, device=resolve_device(config.training.device))
     if config.demos is not None:
+        check_image_size(config.image_size, config.image_size, training.network)
         training = replace(training, data=keyframes(config.keyframes(config.demos)).path)
     policy = train(training, config.out)
     console.print(f"Policy: {policy}", soft_wrap=True)  # a path that can be copied

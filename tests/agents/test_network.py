@@ -3,7 +3,13 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from robomtl.agents import AugmentationConfig, KeyframeBatches, KeyframeNetwork
+from robomtl.agents import (
+    AugmentationConfig,
+    KeyframeBatches,
+    KeyframeNetwork,
+    KeyframePolicy,
+    UnsuitableImagesError,
+)
 from robomtl.agents.zoom import crop_around
 from tests.agents.toy import CAMERAS, TASKS
 
@@ -36,6 +42,17 @@ def test_attention_on_one_pixel_returns_that_pixels_world_point(network, batch):
     torch.testing.assert_close(guess.anchor[1], cloud[1, 0, 0, 31])
     torch.testing.assert_close(guess.anchor[2], cloud[2, 1, 0, 5])
     torch.testing.assert_close(guess.anchor[3], batch.inputs.gripper_pose[3, :3])
+
+
+@pytest.mark.parametrize("size", [16, 100])
+def test_images_that_cannot_be_halved_or_cropped_are_refused(network, batch, size):
+    inputs = batch.inputs
+    rgb, cloud = (x.new_zeros(4, 3, size, size, 3) for x in (inputs.rgb, inputs.cloud))
+    message = f"{size} x {size} pixels: both numbers must be multiples of 16, 32 or more"
+    with pytest.raises(UnsuitableImagesError, match=message):
+        network(replace(inputs, rgb=rgb, cloud=cloud))
+    with pytest.raises(UnsuitableImagesError, match=message):
+        KeyframePolicy(network, TASKS, CAMERAS, size)
 
 
 def test_attention_never_leaves_the_workspace(network, batch):

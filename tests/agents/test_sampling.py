@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from robomtl.agents import AugmentationConfig, KeyframeBatches
+from robomtl.agents import AugmentationConfig, BatchError, KeyframeBatches
 from robomtl.agents.sampling import _shifted
 from tests.agents.toy import CAMERAS, TASKS
 
@@ -115,10 +115,10 @@ def test_varied_colours_stay_colours_and_leave_points_alone(toy):
 
 
 def test_a_batch_too_small_for_the_tasks_says_how_large_it_must_be(toy):
-    with pytest.raises(ValueError, match="batch size of 2 or more"):
+    with pytest.raises(BatchError, match="batch size of 2 or more"):
         make(toy, batch_size=1)
 
 
 def test_a_task_without_samples_is_named(toy):
-    with pytest.raises(ValueError, match="stack_cups"):
+    with pytest.raises(BatchError, match="stack_cups"):
         make(toy, tasks=(*TASKS, "stack_cups"))

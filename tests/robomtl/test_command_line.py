@@ -61,6 +61,20 @@ def test_a_missing_input_says_which_command_makes_it(refused, tmp_path):
     assert not nowhere.exists()
 
 
+def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smoke, tmp_path):
+    out = tmp_path / "run"
+    message = refused("train", "--data", smoke / "keyframes.zarr", "--batch-size", 1, "--out", out)
+    assert "batch size of 2 or more" in message
+    for size in (16, 100):
+        demos = ("train", "--demos", smoke / "demos")
+        for command in (demos, ("quickstart",)):
+            message = refused(*command, "--image-size", size, "--out", out)
+            assert f"{size} x {size} pixels" in message
+            assert "multiples of 16, 32 or more" in message
+    assert "3 or more" in refused("quickstart", "--batch-size", 2, "--out", out)
+    assert not out.exists()
+
+
 def test_demonstrations_cannot_use_the_seeds_of_the_evaluation(refused, tmp_path):
     message = refused("collect", "--seed", 499_999, "--demos-per-task", 2, "--out", tmp_path)
     assert "500000" in message

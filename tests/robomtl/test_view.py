@@ -356,7 +356,7 @@ def test_unknown_names_are_answered_with_those_there_are(store, smoke, refused, 
     assert "reach_target" in refused("view", store.path, "--task", "stack_wine", *out)
     assert "it has: 3, 4" in refused("view", store.path, "--seed", 17, *out)
     assert "it has: 0" in refused("view", store.path, "--variation", 9, *out)
-    assert "reach_target, push_button" in refused("view", smoke / "run", "--task", "nap", *out)
+    assert "push_button, reach_target" in refused("view", smoke / "run", "--task", "nap", *out)
     assert ".rrd, .mp4, .png" in refused("view", store.path, "--out", tmp_path / "demo.gif")
     assert "at least 1" in refused("view", store.path, "--every", 0, *out)
     assert "left_shoulder" in refused("view", store.path, "--cameras", "eye", *out)
