@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomtl.data.observation import METAWORLD_CAMERAS
-from robomtl.envs.exceptions import RenderingError
 from robomtl.envs.metaworld.frame import ROTATION, Array, to_ours
+from robomtl.envs.opengl import opened_context
 
 #: Meta-World's name of each camera.
 THEIR_NAME = dict(
@@ -49,14 +49,8 @@ class Cameras:
         model.vis.global_.offwidth = max(model.vis.global_.offwidth, size)
         model.vis.global_.offheight = max(model.vis.global_.offheight, size)
         model.vis.quality.offsamples = 0  # smoothing costs time, and mixes depths at edges
-        try:
+        with opened_context():
             self._renderer = mujoco.Renderer(model, size, size)
-        except Exception as error:  # each backend has its own exceptions
-            raise RenderingError(
-                f"no OpenGL context could be created ({type(error).__name__}: {error}). Without a "
-                "screen, set MUJOCO_GL=egl and install Mesa: apt-get install libegl1 "
-                "libgl1-mesa-dri"
-            ) from error
         for flag in ("SHADOW", "REFLECTION"):
             self._renderer.scene.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{flag}")] = False
         self.close = weakref.finalize(self, self._renderer.close)

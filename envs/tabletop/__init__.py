@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
-# MuJoCo picks its OpenGL when it is first imported. Without a screen, EGL is what works.
-if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-    os.environ.setdefault("MUJOCO_GL", "egl")
-
+import robomtl.envs.opengl  # noqa: F401  # before MuJoCo
 from robomtl.envs.tabletop.environment import TabletopEnv
 
 __all__ = ["TabletopEnv"]

@@ -9,7 +9,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robomtl.envs.exceptions import RenderingError, UnknownNameError
+from robomtl.envs.exceptions import UnknownNameError
+from robomtl.envs.opengl import opened_context
 from robomtl.envs.tabletop.groups import Group
 from robomtl.envs.tabletop.world import World
 
@@ -18,13 +19,8 @@ LOOKS = ("fast", "pretty")
 
 
 def _context(width: int, height: int) -> mujoco.GLContext:
-    try:
+    with opened_context():
         context = mujoco.GLContext(width, height)
-    except Exception as error:  # each backend has its own exceptions
-        raise RenderingError(
-            f"no OpenGL context could be created ({type(error).__name__}: {error}). Without a "
-            "screen, set MUJOCO_GL=egl and install Mesa: apt-get install libegl1 libgl1-mesa-dri"
-        ) from error
     # MuJoCo has now asked to shut OpenGL down at the interpreter's exit. Exit handlers run last
     # registered first: this one still finds it alive.
     atexit.unregister(_close_all)

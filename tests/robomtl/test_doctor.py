@@ -65,8 +65,7 @@ def test_this_machine_can_do_the_job(remembered, printed, tmp_path):
         assert all(line in text for line in (finding["remedy"] or "").splitlines())
 
 
-def test_it_starts_where_the_other_commands_cannot():
-    """MuJoCo cannot even be imported with a wrong MUJOCO_GL."""
+def test_a_wrong_choice_of_opengl_is_found():
     environ = {**os.environ, "MUJOCO_GL": "opengl", "COLUMNS": "200"}
     done = subprocess.run(
         [sys.executable, "-m", "robomtl", "doctor"], env=environ, capture_output=True, text=True
