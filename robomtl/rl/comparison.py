@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from rich.table import Table
-from tyro.conf import arg
+from tyro.conf import Suppress, arg
 
 from robomtl.data.atomic import write_atomically
 from robomtl.data.exceptions import DatasetInUseError
@@ -26,6 +26,14 @@ from robomtl.rl.training import RLTrainConfig, train_rl
 SINGLE = "single_task"
 
 
+@dataclass(frozen=True, kw_only=True)
+class SharedRLTrainConfig(RLTrainConfig):
+    """What runs of several methods and seeds have in common; the two are no options of it."""
+
+    method: Suppress[str] = "equal"
+    seed: Suppress[int] = 0
+
+
 @dataclass(frozen=True)
 class RLCompareConfig:
     """Which methods to compare, how often, and where to keep the runs."""
@@ -37,7 +45,9 @@ class RLCompareConfig:
     """Multi-task methods, each trained on all tasks; "single_task" has a network for each task."""
     seeds: tuple[int, ...] = (0,)
     """Seeds to train each method with."""
-    training: Annotated[RLTrainConfig, arg(name="")] = field(default_factory=RLTrainConfig)
+    training: Annotated[SharedRLTrainConfig, arg(name="")] = field(
+        default_factory=SharedRLTrainConfig
+    )
     """What is the same for all of them: its method and seed are not used."""
 
 

@@ -17,9 +17,8 @@ from robomtl.agents.dense.metrics import Values
 from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.progress import console
-from robomtl.scenes.plan import Plan
+from robomtl.scenes.plan import Plan, SharedSceneTrainConfig
 from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
-from robomtl.scenes.training import SceneTrainConfig
 from robomtl.scenes.written import write_json
 
 SINGLE = "single-task"
@@ -37,7 +36,9 @@ class SceneCompareConfig:
     pairs of tasks finds helpful."""
     seeds: tuple[int, ...] = (0,)
     """Seeds to train each method with; metrics are means over them."""
-    training: Annotated[SceneTrainConfig, arg(name="")] = field(default_factory=SceneTrainConfig)
+    training: Annotated[SharedSceneTrainConfig, arg(name="")] = field(
+        default_factory=SharedSceneTrainConfig
+    )
     """What is the same for all of them: its method and seed are not used."""
 
 

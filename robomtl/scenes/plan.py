@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from tyro.conf import Suppress
 
 from robomtl import methods
 from robomtl.agents.dense import METRICS, Head
@@ -17,6 +18,14 @@ from robomtl.devices import resolve_device
 from robomtl.methods.relationships import enumeration
 from robomtl.methods.weightings import saal
 from robomtl.scenes.training import SceneTrainConfig, check_training, train_scenes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedSceneTrainConfig(SceneTrainConfig):
+    """What runs of several methods and seeds have in common; the two are no options of it."""
+
+    method: Suppress[str] = "equal"
+    seed: Suppress[int] = 0
 
 
 class Plan:

@@ -27,15 +27,9 @@ from robomtl.methods.relationships import (
     from_self_auxiliaries,
 )
 from robomtl.progress import console
-from robomtl.scenes.plan import Plan, quality
+from robomtl.scenes.plan import Plan, SharedSceneTrainConfig, quality
 from robomtl.scenes.plots import RelationshipPanel, draw_relationships
-from robomtl.scenes.training import (
-    SceneTrainConfig,
-    by_name,
-    check_training,
-    checkpoint_of,
-    train_scenes,
-)
+from robomtl.scenes.training import by_name, check_training, checkpoint_of, train_scenes
 from robomtl.scenes.written import write_json
 
 ACTUAL = "trained in pairs"
@@ -53,9 +47,9 @@ FORMS = {
 }
 
 
-def _training() -> SceneTrainConfig:
+def _training() -> SharedSceneTrainConfig:
     # With noise, each target has three sources to rank. The rate is both papers' for images.
-    return SceneTrainConfig(
+    return SharedSceneTrainConfig(
         tasks=TASKS,
         primary=tuple(task for task in TASKS if task != "noise"),
         iterations=1000,
@@ -72,7 +66,7 @@ class SceneRelationshipsConfig:
     """Folder of all runs; the same folder again continues, or adds seeds."""
     seeds: tuple[int, ...] = (0,)
     """Seeds to train everything with; relationships are means over them."""
-    training: Annotated[SceneTrainConfig, arg(name="")] = field(default_factory=_training)
+    training: Annotated[SharedSceneTrainConfig, arg(name="")] = field(default_factory=_training)
     """What is the same for all runs: its method and seed are not used. Correlations are of its
     primary tasks as targets, with all tasks as sources; only the run that looks ahead measures
     affinities."""
@@ -173,7 +167,7 @@ def _check(config: SceneRelationshipsConfig) -> None:
         raise ExperimentError("give at least one seed, and an affinity_interval")
 
 
-def _measure(plan: Plan, seed: int, config: SceneTrainConfig) -> dict[str, Tensor]:
+def _measure(plan: Plan, seed: int, config: SharedSceneTrainConfig) -> dict[str, Tensor]:
     """Each measure's relationship, by runs with one seed."""
     actual = plan.gain(seed, "test")
     affinity = _affinity(plan, seed, config.affinity_interval)
