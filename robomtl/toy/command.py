@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,11 +56,12 @@ def toy(config: ToyConfig) -> dict[str, list[Trajectory]]:
         ExperimentError: A number that makes no sense.
         MethodError: There is no such method; the message lists those there are.
     """
-    if config.steps < 1 or not config.learning_rate > 0 or not config.methods:
-        raise ExperimentError(
-            "at least one method and one step and a positive learning rate are needed, not "
-            f"{list(config.methods)}, {config.steps} and {config.learning_rate}"
-        )
+    if not config.methods:
+        raise ExperimentError("name at least one method, or all")
+    if config.steps < 1:
+        raise ExperimentError(f"steps must be at least 1, not {config.steps}")
+    if not 0 < config.learning_rate < math.inf:
+        raise ExperimentError(f"learning_rate must be positive, not {config.learning_rate}")
     everything = (*methods.names(), *_PAIRS)
     names = list(dict.fromkeys(everything if config.methods == ("all",) else config.methods))
     refused = unsuitable(names, STARTS[0])

@@ -164,5 +164,8 @@ def test_wrong_options_are_answered_with_what_is_wrong(refused, tmp_path):
     message = refused("toy", "--methods", "magic", *out)
     assert "'magic'" in message
     assert "aligned_mtl" in message
-    assert "0" in refused("toy", "--steps", 0, *out)
+    assert "steps must be at least 1, not 0" in refused("toy", "--steps", 0, *out)
+    for rate in (0, "inf", "nan"):
+        assert "learning_rate must be positive" in refused("toy", "--learning-rate", rate, *out)
+    assert "at least one method" in refused("toy", "--methods", *out)
     assert list(tmp_path.iterdir()) == []
