@@ -1,8 +1,9 @@
 """The `robomtl` command. Every subcommand is a function of one config, made from its options."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -98,6 +99,12 @@ COMMANDS = {
     ),
 }
 
+# The commands whose defaults depend on --preset.
+SIZED = (
+    *("quickstart", "collect", "keyframes", "train", "evaluate", "report"),
+    *("view", "demos check"),
+)
+
 CONTINUES = "Interrupted or killed, the same command continues where it was."
 
 OVERVIEW = f"""\
@@ -116,17 +123,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Raises:
         SystemExit: Always, but for success: 2 for an error the user can do something about,
-            printed as one line, and 130 for Ctrl-C.
+            printed as one line, 130 for Ctrl-C, and 1 when nobody reads any more what it prints.
     """
-    name, rest = _split((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+    try:
+        try:
+            _start((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        finally:
+            sys.stdout.flush()  # here, where it may fail, and not at the interpreter's exit
+    except BrokenPipeError:  # such as `| head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _start(arguments: Sequence[str]) -> None:
+    name, rest = _split(arguments)
+    members = [command for command in COMMANDS if command.startswith(f"{name} ")]
     if name in ("-h", "--help"):
-        print(_overview())
+        print(OVERVIEW.format(commands=_listed(COMMANDS)))
     elif name == "--version":
         print(robomtl.__version__)
-    elif name not in COMMANDS:
-        sys.exit(_error(f"unknown command {name!r}; valid: {', '.join(COMMANDS)}"))
-    else:
+    elif name in COMMANDS:
         _run(name, rest)
+    elif members and rest and rest[0] in ("-h", "--help"):
+        print(f"usage: robomtl {name} COMMAND [OPTIONS]\n\n{_listed(members)}")
+    else:
+        unknown = " ".join(arguments[:2]) if members else name
+        valid = ", ".join(members or COMMANDS)
+        sys.exit(_error(f"unknown command {unknown!r}; valid: {valid}"))
 
 
 def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -140,9 +163,16 @@ def _run(name: str, arguments: Sequence[str]) -> None:
 
     summary, example = COMMANDS[name]
     preset = _preset(arguments)
-    command, config = _command(name, preset)
+    try:
+        command, config = _command(name, preset)
+        errors = _errors(name)
+    except (ImportError, OSError) as error:  # OSError where a library of the system is missing
+        if "--traceback" in arguments:
+            raise
+        problem = f"a library cannot be imported ({type(error).__name__}: {error})"
+        sys.exit(_error(f"{problem}: `robomtl doctor` says which command mends it"))
     options: Any = tyro.cli(
-        _options(config, preset),
+        _options(config, preset if name in SIZED else None),
         prog=f"robomtl {name}",
         description=f"{summary}\n\nExample: {example}",
         args=arguments,
@@ -153,7 +183,9 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     except KeyboardInterrupt:
         print(f"interrupted. {CONTINUES}", file=sys.stderr)
         sys.exit(130)
-    except _errors(name) as error:
+    except BrokenPipeError:
+        raise
+    except errors as error:
         if options.traceback:
             raise
         sys.exit(_error(str(error)))
@@ -250,26 +282,26 @@ def _preset(arguments: Sequence[str]) -> Preset:
     return preset if preset in get_args(Preset) else "quick"  # tyro refuses a wrong one
 
 
-def _options(config: Any, preset: Preset) -> type:
-    """A dataclass of a config's fields and the options that all commands share."""
+def _options(config: Any, preset: Preset | None) -> type:
+    """A dataclass of a config's fields and of the options that commands share."""
     from tyro.conf import FlagCreatePairsOff, arg
 
     size = arg(help="Size of the job; sets the defaults of the other options.")
     where = arg(help="Show where in the code an error came from.")
+    presets = [("preset", Annotated[Preset, size], field(default=preset))]
     return make_dataclass(
         "Options",
         [
-            ("preset", Annotated[Preset, size], field(default=preset)),
+            *(presets if preset else ()),
             ("config", Annotated[type(config), arg(name="")], field(default=config)),
             ("traceback", FlagCreatePairsOff[Annotated[bool, where]], field(default=False)),
         ],
     )
 
 
-def _overview() -> str:
+def _listed(names: Iterable[str]) -> str:
     width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:<{width}}{summary}" for name, (summary, _) in COMMANDS.items()]
-    return OVERVIEW.format(commands="\n".join(lines))
+    return "\n".join(f"  {name:<{width}}{COMMANDS[name][0]}" for name in names)
 
 
 def _error(message: str) -> int:

@@ -1,10 +1,13 @@
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from robomtl.cli import COMMANDS, main
+from robomtl.cli import COMMANDS, SIZED, main
 from robomtl.envs import TASKS
 
 
@@ -25,6 +28,41 @@ def test_help_shows_the_defaults_of_the_preset(printed):
         text = printed("collect", *arguments, "--help")
         default = re.search(r"--demos-per-task INT.*?\(default: (\d+)\)", text, re.DOTALL)
         assert default[1] == str(demos)
+
+
+def test_preset_is_an_option_of_the_commands_that_have_presets(printed, refused):
+    for command in COMMANDS:
+        assert ("--preset" in printed(*command.split(), "--help")) == (command in SIZED)
+    assert "--preset" in refused("rl", "train", "--preset", "paper")
+
+
+@pytest.mark.parametrize("command", ["rl compare", "scenes compare", "scenes relationships"])
+def test_a_comparison_refuses_the_options_of_a_single_run(printed, refused, command):
+    text = printed(*command.split(), "--help")
+    assert "--seeds" in text
+    for option in ("--method", "--seed"):
+        assert not re.search(rf"{option}\s", text)
+        assert "Unrecognized options" in refused(*command.split(), option, 1)
+
+
+@pytest.mark.parametrize("beginning", ["rl", "scenes", "demos", "bench"])
+def test_the_beginning_of_a_command_is_answered_with_what_begins_so(printed, refused, beginning):
+    members = [name for name in COMMANDS if name.startswith(f"{beginning} ")]
+    text = printed(beginning, "--help")
+    assert text.count("\n  ") == len(members)
+    assert all(f"\n  {name} " in text and COMMANDS[name][0] in text for name in members)
+    for words in ([beginning], [beginning, "tran"]):
+        message = f"error: unknown command {' '.join(words)!r}; valid: {', '.join(members)}\n"
+        assert refused(*words) == message
+
+
+def test_nobody_needs_to_read_all_of_the_output():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "robomtl", "train", "--help"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_tasks_lists_every_task_with_what_success_means(printed):
@@ -87,6 +125,37 @@ def test_an_error_in_a_worker_names_the_job(refused, tmp_path):
     message = refused("keyframes", "--demos", tmp_path, "--out", tmp_path / "keyframes.zarr")
     assert message.startswith("error: reach_target variation 0 seed 7: CorruptDemoError: ")
     assert str(damaged) in message
+
+
+def without_opengl(*arguments):
+    """MuJoCo's EGL then ends in an error when it is imported, as without the library."""
+    environ = {**os.environ, "MUJOCO_GL": "egl", "PYOPENGL_PLATFORM": "osmesa"}
+    command = [sys.executable, "-m", "robomtl", *map(str, arguments)]
+    return subprocess.run(command, env=environ, capture_output=True, text=True)
+
+
+def test_without_opengl_whatever_draws_nothing_works(tmp_path):
+    demos = ("--tasks", "reach_target", "--demos-per-task", 1, "--out", tmp_path)
+    done = without_opengl("collect", *demos, "--workers", 1)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_opengl_drawing_ends_in_one_line_with_the_remedy(smoke, tmp_path):
+    data = ("--demos", smoke / "demos", "--out", tmp_path / "keyframes.zarr")
+    done = without_opengl("keyframes", *data)
+    assert done.returncode == 2
+    (message,) = done.stderr.splitlines()
+    assert "Cannot use EGL rendering platform" in message
+    assert "apt-get install libegl1 libgl1-mesa-dri" in message
+    assert "robomtl doctor" in message
+
+
+def test_a_missing_library_is_one_line_with_the_remedy(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "robomtl.toy", None)  # so it cannot be imported
+    message = refused("tasks")
+    assert message.startswith("error: a library cannot be imported (ModuleNotFoundError: ")
+    assert message.endswith("`robomtl doctor` says which command mends it\n")
+    assert message.count("\n") == 1
 
 
 def test_traceback_shows_where_an_error_came_from(tmp_path):
