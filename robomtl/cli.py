@@ -100,9 +100,8 @@ COMMANDS = {
 }
 
 # The commands whose defaults depend on --preset.
-SIZED = (
-    *("quickstart", "collect", "keyframes", "train", "evaluate", "report"),
-    *("view", "demos check"),
+SIZED = frozenset(
+    ["quickstart", "collect", "keyframes", "train", "evaluate", "report", "view", "demos check"]
 )
 
 CONTINUES = "Interrupted or killed, the same command continues where it was."
