@@ -102,6 +102,7 @@ class Renderer:
         )
 
     def _draw(self, camera: str) -> None:
+        self._context.make_current()  # others may have come and gone since the last picture
         model, data = self._world.model, self._world.data
         self._camera.fixedcamid = model.camera(camera).id
         mujoco.mjv_updateCamera(model, data, self._camera, self._scene)

@@ -64,7 +64,10 @@ def add_room(spec: mujoco.MjSpec) -> None:
     _add_texture(spec, "wood", _wood((214, 178, 132), 0.10, seed=1), (1, 1), 0.2)
     _add_texture(spec, "dark_wood", _wood((150, 96, 52), 0.16, seed=2), (1, 1), 0.3)
     _add_texture(spec, "tiles", _tiles(), (12, 12), 0.1)
-    spec.add_material(name="plastic", specular=0.5, shininess=0.6)
+    # Where a thing is exactly this gray, MuJoCo takes it for unpainted and draws the material's own
+    # colour, which is white unless told otherwise.
+    unpainted = (0.5, 0.5, 0.5, 1.0)
+    spec.add_material(name="plastic", specular=0.5, shininess=0.6, rgba=unpainted)
     spec.add_material(name="metal", specular=0.8, shininess=0.8)
 
     visual = spec.visual

@@ -173,12 +173,12 @@ class World:
 
     @property
     def gripper_open(self) -> bool:
-        """Whether the gripper is more than 90 % open.
+        """Whether the gripper is more than 90 % open and holds nothing.
 
-        RLBench asks the first finger alone, which stays wide open on a thing held off the middle:
-        such a gripper would never open to let go. Ours asks both.
+        RLBench asks the first finger alone, which stays wide open on a thing held off the middle,
+        and on a wide one: such a gripper would never open to let go.
         """
-        return bool(self.fingers.mean() > 0.9 * FINGER_TRAVEL)
+        return self.grasped is None and bool(self.fingers.mean() > 0.9 * FINGER_TRAVEL)
 
     @property
     def touch_forces(self) -> Array:

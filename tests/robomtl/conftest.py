@@ -1,4 +1,3 @@
-import contextlib
 import fcntl
 import subprocess
 import sys
@@ -60,9 +59,14 @@ def printed(capsys, monkeypatch):
     monkeypatch.setattr(console, "width", 300)  # it reads COLUMNS once, when it is made
 
     def run(*arguments):
-        with contextlib.suppress(SystemExit):  # --help ends so
+        code = None
+        try:
             main([str(argument) for argument in arguments])
-        return capsys.readouterr().out
+        except SystemExit as exit:  # --help ends so
+            code = exit.code
+        printed = capsys.readouterr()
+        assert not code, printed.err
+        return printed.out
 
     return run
 

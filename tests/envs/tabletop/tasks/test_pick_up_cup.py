@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from robomtl.envs.tabletop.poses import Pose
 
@@ -52,3 +53,21 @@ def test_a_dropped_cup_is_not_picked_up(start: Callable[..., Any]) -> None:
     assert scene.succeeded
     scene.arm.actuate_gripper(True)
     assert not scene.succeeded
+
+
+def test_a_cup_held_by_its_width_counts_as_held_and_can_be_let_go(
+    start: Callable[..., Any],
+) -> None:
+    """It keeps the fingers nearly as far apart as they go."""
+    scene = start("pick_up_cup")
+    cup = scene.task.cups[0]
+    sideways = Rotation.from_euler("ZYX", [90, 110, 0], degrees=True).as_matrix()
+    there = cup.pose.position + [0, 0, 0.05]
+    scene.bring(Pose(there - 0.12 * sideways[:, 2], sideways), True)
+    scene.bring(Pose(there, sideways), False)
+    assert scene.world.fingers.mean() > 0.036
+    assert scene.world.grasped is cup
+    assert not scene.world.gripper_open
+    scene.arm.actuate_gripper(True)
+    assert scene.world.grasped is None
+    assert scene.world.gripper_open
