@@ -87,9 +87,9 @@ def test_a_demonstration_is_the_same_to_the_bit_in_another_process_and_order(dem
 def test_a_demonstration_is_the_one_it_has_always_been(demo: Demo) -> None:
     """`python tests/envs/tabletop/test_expert.py` writes the digests anew, on purpose only."""
     golden = json.loads(_GOLDEN.read_text())
-    if golden["processor"] != _processor():
-        pytest.skip(f"the golden digests are of {golden['processor']}")
-    assert demo.digest() == golden["digests"][demo.task]
+    if _processor() not in golden:
+        pytest.skip(f"the golden digests are of {', '.join(golden)}")
+    assert demo.digest() == golden[_processor()][demo.task]
 
 
 def test_a_failed_attempt_is_counted_and_followed_by_another(
@@ -134,5 +134,8 @@ def test_experts_solve_all_variations(task: str) -> None:
 
 
 if __name__ == "__main__":
+    golden = json.loads(_GOLDEN.read_text())
     digests = {task: envs.make(task, cameras=()).collect_demo(0).digest() for task in envs.TASKS}
-    _GOLDEN.write_text(json.dumps({"processor": _processor(), "digests": digests}, indent=2) + "\n")
+    if golden.get(_processor(), digests) != digests:
+        golden = {}  # those of other processors have changed as well
+    _GOLDEN.write_text(json.dumps({**golden, _processor(): digests}, indent=2) + "\n")
