@@ -64,6 +64,35 @@ def test_an_observed_frame_of_a_demo_is_what_the_robot_saw_then() -> None:
     assert np.abs(first["wrist_rgb"].astype(int) - last["wrist_rgb"]).mean() > 5
 
 
+def test_a_reset_without_a_seed_draws_the_next_scene_of_the_last_seed() -> None:
+    env = envs.make("reach_target", cameras=())
+
+    def scene(seed: int | None = None) -> np.ndarray:
+        return env.reset(seed=seed)[0].task_low_dim_state
+
+    first, *others = scene(0), scene(), scene()
+    assert not np.array_equal(first, others[0])
+    assert not np.array_equal(others[0], others[1])
+    np.testing.assert_array_equal([scene(0), scene(), scene()], [first, *others])
+    scene(1)
+    assert not np.array_equal(scene(), others[0])
+
+
+def test_render_shows_the_scene_to_people_in_its_mode_only() -> None:
+    env = envs.make("reach_target", cameras=(), render_mode="rgb_array")
+    env.reset(seed=0)
+    before = env.render()
+    assert before is not None
+    assert (before.shape, before.dtype) == ((360, 480, 3), np.uint8)
+    assert before.std() > 20
+    env.reset(seed=1)
+    assert not np.array_equal(env.render(), before)
+    env.close()
+    without = envs.make("reach_target", cameras=())
+    without.reset(seed=0)
+    assert without.render() is None
+
+
 def test_an_episode_is_truncated_at_the_step_limit() -> None:
     env = envs.make("pick_and_lift", cameras=(), max_steps=2)
     observation, _ = env.reset(seed=0)
