@@ -129,6 +129,10 @@ class _Learner:
         """Do some updates."""
         self._process.submit(self._update).result()
 
+    def stop(self) -> None:
+        """End the process."""
+        self._process.shutdown()
+
 
 def _ratio(times: Sequence[float], others: Sequence[float]) -> float:
     """Return the median of the ratios within a round: the machine's speed drifts over rounds."""
@@ -150,6 +154,8 @@ def main() -> None:
     for method in dict.fromkeys(("equal", *arguments.methods)):
         learners[method] = learner(partial(_ours, method, arguments.network), keep_memory=True)
     taken = durations(learners, repeats=arguments.repeats, warm_up=3)
+    for each in learners.values():
+        each.stop()
     table = Table("method", title=f"SAC's update, {arguments.threads} threads, medians")
     for column in ("ms", "fastest ms", "updates/s", "x equal", "x updates/s of SB3"):
         table.add_column(column, justify="right")
