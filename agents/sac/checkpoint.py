@@ -57,7 +57,7 @@ def save(model: MultiTaskSAC, folder: Path, before: list[replay_files.Piece]) ->
             "pieces": [tuple(piece) for piece in pieces],
         },
         "episodes": model.episodes.state_dict(),
-        "random": global_state(),
+        "random": global_state(model.device),
         "random_actions": generator_state(model.action_space.np_random),
         "environments": env.state_dict() if hasattr(env, "state_dict") else None,
     }
@@ -102,7 +102,7 @@ def load(model: MultiTaskSAC, folder: Path) -> list[replay_files.Piece]:
     if content["environments"] is not None and hasattr(env, "load_state_dict"):
         model._last_obs = env.load_state_dict(content["environments"])
     restore_generator(model.action_space.np_random, content["random_actions"])
-    restore_global(content["random"])
+    restore_global(content["random"], model.device)
     return pieces
 
 

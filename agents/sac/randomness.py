@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 
-def global_state() -> dict[str, Any]:
-    """Return where torch's, NumPy's and Python's own generators stand."""
+def global_state(device: torch.device) -> dict[str, Any]:
+    """Return where torch's, NumPy's and Python's own generators stand, and that of a device."""
     found: Any = np.random.get_state()  # noqa: NPY002
     _, keys, position, has_gauss, gauss = found
     state: dict[str, Any] = {
@@ -19,20 +19,27 @@ def global_state() -> dict[str, Any]:
         "numpy": (torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss),
         "python": json.dumps(random.getstate()),
     }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
     return state
 
 
-def restore_global(state: dict[str, Any]) -> None:
-    """Put torch's, NumPy's and Python's own generators where they stood."""
+def restore_global(state: dict[str, Any], device: torch.device) -> None:
+    """Put torch's, NumPy's and Python's own generators where they stood, and that of a device.
+
+    On a device of another kind than the state is of, the device's goes on as it is.
+    """
     keys, *rest = state["numpy"]
     np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
     version, internal, gauss = json.loads(state["python"])
     random.setstate((version, tuple(internal), gauss))
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])
 
 
 def generator_state(generator: np.random.Generator) -> str:
