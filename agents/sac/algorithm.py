@@ -119,6 +119,7 @@ class MultiTaskSAC(SAC):
         )
 
     def _setup_model(self) -> None:
+        self.tasks = tuple(self.tasks)  # `load` reads a list
         super()._setup_model()
         config = self.config
         count = len(self.tasks) if config.temperature == "per_task" else 1
@@ -154,7 +155,7 @@ class MultiTaskSAC(SAC):
         }
         self.episodes = TaskEpisodes(self.tasks, self._stats_window_size)
         self.diagnostics = Diagnostics(self.objectives)
-        self._saved: tuple[Path, list[Piece]] | None = None
+        self._saved: tuple[Path, object, list[Piece]] | None = None
         self._meanwhile: Meanwhile | None = None
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
@@ -162,6 +163,13 @@ class MultiTaskSAC(SAC):
             raise SettingError(
                 "VecNormalize is not supported: its statistics would mix the tasks'. Normalise "
                 "inside each environment."
+            )
+        # Others may have come by `load` or `set_env`.
+        theirs = tuple(getattr(self.env, "tasks", self.tasks))
+        if theirs != self.tasks:
+            raise EnvironmentLayoutError(
+                f"The environments do the tasks {list(theirs)}, and the model was made for "
+                f"{list(self.tasks)}: they must be the same, in the same order."
             )
         before = self._last_obs
         found = super()._setup_learn(*args, **kwargs)
@@ -293,9 +301,11 @@ class MultiTaskSAC(SAC):
         Call it between two `learn`s, or let the callback `Checkpoints` do so. What the environments
         are doing is written if they have `state_dict`.
         """
-        folder = Path(path).resolve()
-        before = self._saved[1] if self._saved and self._saved[0] == folder else []
-        self._saved = folder, checkpoint.save(self, folder, before)
+        folder, history = Path(path).resolve(), self.replay_buffer.history
+        before: list[Piece] = []
+        if self._saved is not None and self._saved[:2] == (folder, history):
+            before = self._saved[2]
+        self._saved = folder, history, checkpoint.save(self, folder, before)
 
     def load_checkpoint(self, path: str | Path) -> None:
         """Continue from what `save_checkpoint` wrote, with `learn(..., reset_num_timesteps=False)`.
@@ -308,7 +318,8 @@ class MultiTaskSAC(SAC):
             CheckpointError: It is damaged, or of a run with other settings.
         """
         folder = Path(path).resolve()
-        self._saved = folder, checkpoint.load(self, folder)
+        pieces = checkpoint.load(self, folder)
+        self._saved = folder, self.replay_buffer.history, pieces
 
     def _excluded_save_params(self) -> list[str]:
         ours = [

@@ -37,6 +37,8 @@ class TaskReplay(ReplayBuffer):
     Attributes:
         total: Steps of each environment that were ever added.
         rows: The ring; step i is at i modulo the capacity.
+        history: An object that stands for all that was added since the replay was made or last
+            reset; another replay has another.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class TaskReplay(ReplayBuffer):
         self.generator = np.random.default_rng(seed)
         self.handle_timeout_termination = True  # Stable-Baselines3 asks when it loads a buffer
         self.total = 0
+        self.history = object()
         width = 2 * self.layout.states + self.action_dim + 2
         self.rows = np.zeros((n_envs, self.buffer_size, width), dtype=np.float32)
 
@@ -116,6 +119,7 @@ class TaskReplay(ReplayBuffer):
 
     def reset(self) -> None:
         """Forget everything."""
+        self.history = object()
         self.move_to(0)
 
     def sample(self, batch_size: int, env: Any = None) -> ReplayBufferSamples:

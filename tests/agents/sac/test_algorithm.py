@@ -320,6 +320,21 @@ def test_environments_that_do_not_name_or_show_their_tasks_are_refused():
         make(VecNormalize(Points())).learn(3 * 15)
 
 
+@pytest.mark.parametrize("way", ["set_env", "load"])
+def test_a_model_does_not_go_on_with_other_tasks_in_its_places(way, tmp_path):
+    model, world = make(network="multi_head").learn(3 * 15), Points()
+    world.tasks = world.tasks[::-1]
+    if way == "set_env":
+        model.set_env(world)
+    else:
+        model.save(tmp_path / "model.zip")
+        model = MultiTaskSAC.load(tmp_path / "model.zip", env=world)
+    with pytest.raises(EnvironmentLayoutError, match=r"do the tasks \['go2', 'go1', 'go0'\]"):
+        model.learn(3)
+    model.set_env(Points())
+    assert model.learn(3 * 15).tasks == ("go0", "go1", "go2")
+
+
 def test_a_reward_that_is_no_number_stops_the_run_by_name():
     world = Points()
     world.poison = {1: float("nan")}

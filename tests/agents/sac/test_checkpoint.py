@@ -146,6 +146,31 @@ def test_another_run_may_take_over_a_folder(tmp_path):
     assert len(list(tmp_path.glob("replay-*.f32"))) == 1
 
 
+def test_another_replay_is_saved_from_its_beginning(tmp_path):
+    other = make(seed=1).learn(3 * 40)
+    other.save_replay_buffer(tmp_path / "replay.pkl")
+    model = make().learn(3 * 30)
+    model.save_checkpoint(tmp_path / "run")
+    model.load_replay_buffer(tmp_path / "replay.pkl")
+    model.save_checkpoint(tmp_path / "run")
+    again = make(seed=9)
+    again.load_checkpoint(tmp_path / "run")
+    np.testing.assert_array_equal(again.replay_buffer.rows, other.replay_buffer.rows)
+
+
+def test_a_replay_that_forgot_everything_is_saved_from_its_new_beginning(tmp_path):
+    model = make().learn(3 * 30)
+    model.save_checkpoint(tmp_path)
+    model.replay_buffer.reset()
+    model.learn(3 * 40, reset_num_timesteps=False)
+    model.save_checkpoint(tmp_path)
+    again = make(seed=9)
+    again.load_checkpoint(tmp_path)
+    assert again.replay_buffer.total == 40
+    rows, wanted = again.replay_buffer.rows, model.replay_buffer.rows
+    np.testing.assert_array_equal(rows[:, :40], wanted[:, :40])
+
+
 def train_and_save(folder):
     torch.set_num_threads(1)
     model = make(warm_up=10_000, buffer_size=200)
