@@ -73,10 +73,12 @@ class KeyframePolicy:
             ImageSizeError: An image is not of the size that the policy was trained on.
         """
         prediction = self._predict(observation, task)
-        rotation = best_rotation(prediction)[0].double()
+        # On the CPU: not every device has float64.
+        position = prediction.position[0].cpu().double()
+        rotation = best_rotation(prediction)[0].cpu().double()
         rotation = rotation / rotation.norm() * (1 if rotation[3] >= 0 else -1)
-        opened = (prediction.gripper > 0).double()
-        return torch.cat((prediction.position[0].double(), rotation, opened)).cpu().numpy()
+        opened = (prediction.gripper > 0).cpu().double()
+        return torch.cat((position, rotation, opened)).numpy()
 
     def attention(self, observation: Mapping[str, Any], task: str) -> dict[str, np.ndarray]:
         """Return how much the policy attends to each pixel: camera -> (H / 2, W / 2).
