@@ -10,6 +10,7 @@ from robomtl.agents.exceptions import (
     MissingInputError,
     PolicyFileError,
     UnknownTaskError,
+    UnsuitableCropError,
     UnsuitableImagesError,
 )
 from robomtl.agents.network import (
@@ -38,6 +39,7 @@ __all__ = [
     "PolicyFileError",
     "Prediction",
     "UnknownTaskError",
+    "UnsuitableCropError",
     "UnsuitableImagesError",
     "check_batch_size",
     "check_image_size",

@@ -47,6 +47,13 @@ class UnsuitableImagesError(AgentError):
         )
 
 
+class UnsuitableCropError(AgentError):
+    """Crops of a size that cannot be halved as often as a network does."""
+
+    def __init__(self, crop: int, multiple: int) -> None:
+        super().__init__(f"crop must be a multiple of {multiple}, {multiple} or more, not {crop}.")
+
+
 class BatchError(AgentError):
     """Batches cannot be made of a dataset as they are asked for."""
 

@@ -24,17 +24,22 @@ from torch import Tensor, nn
 
 from robomtl.agents.batch import Inputs
 from robomtl.agents.blocks import ConvBlock, Up, mlp
-from robomtl.agents.exceptions import UnsuitableImagesError
+from robomtl.agents.exceptions import UnsuitableCropError, UnsuitableImagesError
 from robomtl.agents.rotation import quaternion_from_axes
 from robomtl.agents.task_table import TaskTable
 from robomtl.agents.zoom import crop_around
 
 _COARSEST = 16  # pixels of the image to one of the bottleneck
+_CROP_MULTIPLE = 8  # pixels of a crop to one that the second decoder sees
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """Sizes of the network; everything here is our choice, the paper gives none."""
+    """Sizes of the network; everything here is our choice, the paper gives none.
+
+    Raises:
+        UnsuitableCropError: `crop` is no multiple of 8.
+    """
 
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     """Channels at a half, quarter, eighth and sixteenth of the image's resolution."""
@@ -43,7 +48,7 @@ class NetworkConfig:
     condition: int = 128
     """Width of the vector that conditions the network on task, stage and proprioception."""
     crop: int = 32
-    """Side in pixels of the square each camera contributes to the second decoder."""
+    """Side in pixels of the square each camera gives to the second decoder, a multiple of 8."""
     crop_radius: float = 0.15
     """Distance in [m] at which relative coordinates in a crop saturate."""
     rotations: int = 4
@@ -53,6 +58,10 @@ class NetworkConfig:
         (0.80, 0.68, 1.76),
     )
     """Corners in [m] of the box that can be attended: RLBench's, with a small margin."""
+
+    def __post_init__(self) -> None:
+        if self.crop < _CROP_MULTIPLE or self.crop % _CROP_MULTIPLE:
+            raise UnsuitableCropError(self.crop, _CROP_MULTIPLE)
 
 
 def check_image_size(height: int, width: int, config: NetworkConfig) -> None:
@@ -143,7 +152,7 @@ class KeyframeNetwork(nn.Module):
             *(nn.Conv2d(d, d, 3, padding=1), nn.ReLU()),
             nn.AvgPool2d(2),
         )
-        side = config.crop // 8
+        side = config.crop // _CROP_MULTIPLE
         self.flatten = nn.Linear(d * side * side, d)
         self.head = mlp(cameras * d + 2 * z + 8 + 3, 256, 256, 3 + 1 + 7 * config.rotations)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -8,6 +8,8 @@ from robomtl.agents import (
     KeyframeBatches,
     KeyframeNetwork,
     KeyframePolicy,
+    NetworkConfig,
+    UnsuitableCropError,
     UnsuitableImagesError,
 )
 from robomtl.agents.zoom import crop_around
@@ -53,6 +55,18 @@ def test_images_that_cannot_be_halved_or_cropped_are_refused(network, batch, siz
         network(replace(inputs, rgb=rgb, cloud=cloud))
     with pytest.raises(UnsuitableImagesError, match=message):
         KeyframePolicy(network, TASKS, CAMERAS, size)
+
+
+@pytest.mark.parametrize("crop", [8, 16, 24])
+def test_crops_may_be_of_any_size_that_can_be_halved(batch, crop):
+    small = KeyframeNetwork((3, 3), config=NetworkConfig(widths=(8, 8, 16, 16), crop=crop))
+    assert small(batch.inputs).position.shape == (4, 3)
+
+
+@pytest.mark.parametrize("crop", [-8, 0, 4, 12, 30])
+def test_crops_that_cannot_be_halved_are_refused(crop):
+    with pytest.raises(UnsuitableCropError, match=f"multiple of 8, 8 or more, not {crop}"):
+        NetworkConfig(crop=crop)
 
 
 def test_attention_never_leaves_the_workspace(network, batch):
