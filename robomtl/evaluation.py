@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -63,27 +63,30 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
 
     The folder `RUN/evaluations/<name>` holds an `episodes.jsonl` and a `summary.json`. Its name
     names the simulator unless it is the tabletop, and contains a digest of the policy and of all
-    versions, so that episodes of another policy, or in another simulator, never mix with these.
+    versions, so that episodes of another policy, or in another simulator, never mix with these. Its
+    summary is of all tasks and episodes that were asked for so far.
 
     Returns:
-        The summary: "success" {task: rate}, "mean", "episodes" (per task), "confidence"
-        {task: [low, high]} (95 % Wilson), and what it takes to repeat it.
+        The summary of what was asked for now: "success" {task: rate}, "mean", "episodes" (per
+        task), "confidence" {task: [low, high]} (95 % Wilson), and what it takes to repeat it.
 
     Raises:
         RunFolderError: `run` holds no policy.
-        ExperimentError: A task the policy was not trained on, or no episode.
+        ExperimentError: A task the policy was not trained on, no episode, or training has replaced
+            the policy since.
         UnknownNameError: The simulator has no such task or variation.
         MissingSimulatorError: The simulator is not installed.
         JobError: An episode raised an error; the message names it. Finished ones are kept.
     """
     policy_file = policy_path(config.run)
-    digest = _digest(policy_file)
+    content = policy_file.read_bytes()
+    digest = _digest(content)
     tasks = _tasks(config, KeyframePolicy.load(policy_file))
     simulator = envs.environment_class(config.simulator)
     for task in tasks:
         check_variation(task, config.variation, simulator.variation_count(task))
     used = versions() | simulator.versions()
-    name = f"variation{config.variation}-seed{config.seed}-{_digest(policy_file, used)}"
+    name = f"variation{config.variation}-seed{config.seed}-{_digest(content, used)}"
     if config.simulator != "tabletop":
         name = f"{config.simulator}-{name}"
     folder = config.run / "evaluations" / name
@@ -96,18 +99,24 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
             for episode in parallel(play, missing, config.workers):
                 log.append(episode)
                 advance()
-    summary = summarise([log.episodes[key] for key in keys]) | {
-        "simulator": config.simulator,
-        "seed": config.seed,
-        "variation": config.variation,
-        "max_steps": {task: simulator.step_limit(task) for task in tasks},
-        "policy": {"file": str(policy_file), "digest": digest},
-        "versions": used,
-    }
-    text = json.dumps(summary, indent=2).encode() + b"\n"
-    write_atomically(folder / "summary.json", text)
+
+    def summary_of(some: Iterable[DemoKey]) -> dict[str, Any]:
+        summary = summarise([log.episodes[key] for key in some])
+        return summary | {
+            "simulator": config.simulator,
+            "seed": config.seed,
+            "variation": config.variation,
+            "max_steps": {task: simulator.step_limit(task) for task in summary["success"]},
+            "policy": {"file": str(policy_file), "digest": digest},
+            "versions": used,
+        }
+
+    file = folder / "summary.json"
+    before = _summarised(file, config, log)
+    _write(file, summary_of(dict.fromkeys([*before, *keys])))
+    summary = summary_of(keys)
     if config.json is not None:
-        write_atomically(config.json, text)
+        _write(config.json, summary)
     console.print(success_table(summary))
     return summary
 
@@ -126,7 +135,7 @@ def policy_path(run: Path) -> Path:
 
 def newest_summary(run: Path) -> dict[str, Any] | None:
     """The summary that was last written for the run's present policy, or None."""
-    digest = _digest(policy_path(run))
+    digest = _digest(policy_path(run).read_bytes())
     files = (run / "evaluations").glob("*/summary.json")
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         summary: dict[str, Any] = json.loads(file.read_text())
@@ -187,8 +196,21 @@ def success_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _digest(file: Path, used: Mapping[str, str] | None = None) -> str:
-    sha = hashlib.sha256(file.read_bytes())
+def _summarised(file: Path, config: EvaluateConfig, log: EpisodeLog) -> list[DemoKey]:
+    """The episodes that a folder's summary is of so far."""
+    if not file.exists():
+        return []
+    summary = json.loads(file.read_text())
+    keys = planned(replace(config, episodes=summary["episodes"]), tuple(summary["success"]))
+    return [key for key in keys if key in log.episodes]
+
+
+def _write(file: Path, summary: dict[str, Any]) -> None:
+    write_atomically(file, json.dumps(summary, indent=2).encode() + b"\n")
+
+
+def _digest(policy: bytes, used: Mapping[str, str] | None = None) -> str:
+    sha = hashlib.sha256(policy)
     if used is not None:
         sha.update(json.dumps(used).encode())
     return sha.hexdigest()[:12]
@@ -206,7 +228,12 @@ def _tasks(config: EvaluateConfig, policy: KeyframePolicy) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _kept_policy(path: Path, device: str, digest: str) -> KeyframePolicy:
-    return KeyframePolicy.load(path, device=device)
+    policy = KeyframePolicy.load(path, device=device)
+    if _digest(path.read_bytes()) != digest:
+        raise ExperimentError(
+            f"training has replaced the policy {path} since its evaluation began; run it again"
+        )
+    return policy
 
 
 def _play(path: Path, device: str, digest: str, simulator: envs.Simulator, key: DemoKey) -> Episode:

@@ -1,13 +1,23 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
+from robomtl import evaluation
 from robomtl.agents import KeyframePolicy
 from robomtl.confidence import wilson_interval
 from robomtl.episode import Episode
-from robomtl.evaluation import FIRST_SEED, EvaluateConfig, newest_summary, planned, summarise
+from robomtl.evaluation import (
+    FIRST_SEED,
+    EvaluateConfig,
+    evaluate,
+    newest_summary,
+    planned,
+    summarise,
+)
+from robomtl.exceptions import JobError
 
 
 def config(**changes):
@@ -59,9 +69,16 @@ def test_the_json_file_says_what_was_found_and_how(printed, smoke, tmp_path):
     assert {"python", "torch", "mujoco", "robomtl"} <= set(summary["versions"])
 
 
-def test_other_policies_and_other_versions_start_their_own_episodes(printed, smoke, tmp_path):
-    run = tmp_path / "run"
-    shutil.copytree(smoke / "run" / "checkpoints", run / "checkpoints")
+def copied(smoke, folder):
+    """A run that nobody has evaluated."""
+    shutil.copytree(smoke / "run" / "checkpoints", folder / "checkpoints")
+    return folder
+
+
+def test_other_policies_and_other_versions_start_their_own_episodes(
+    printed, smoke, tmp_path, monkeypatch
+):
+    run = copied(smoke, tmp_path / "run")
     options = ("evaluate", run, "--episodes", 1, "--tasks", "reach_target", "--workers", 1)
     printed(*options)
     policy = KeyframePolicy.load(run / "checkpoints" / "policy.pt")
@@ -70,5 +87,46 @@ def test_other_policies_and_other_versions_start_their_own_episodes(printed, smo
     policy.save(run / "checkpoints" / "policy.pt")
     assert newest_summary(run) is None
     printed(*options)
+    monkeypatch.setattr(evaluation, "versions", lambda: {"torch": "another"})
+    printed(*options)
     logs = list((run / "evaluations").glob("*/episodes.jsonl"))
-    assert [len(log.read_text().splitlines()) for log in logs] == [1, 1]
+    assert [len(log.read_text().splitlines()) for log in logs] == [1, 1, 1]
+
+
+def test_a_smaller_evaluation_takes_nothing_from_the_summary(printed, smoke, tmp_path):
+    run, file = copied(smoke, tmp_path / "run"), tmp_path / "success.json"
+    options = ("evaluate", run, "--workers", 1, "--json", file)
+    printed(*options, "--episodes", 2)
+    whole = newest_summary(run)
+    printed(*options, "--episodes", 1, "--tasks", "reach_target")
+    assert newest_summary(run) == whole
+    asked = json.loads(file.read_text())
+    assert list(asked["success"]) == ["reach_target"]
+    assert asked["episodes"] == 1
+    printed(*options, "--episodes", 3, "--tasks", "reach_target")
+    wider = newest_summary(run)
+    assert wider["success"]["push_button"] == whole["success"]["push_button"]
+    assert (
+        wider["confidence"]["reach_target"]
+        == json.loads(file.read_text())["confidence"]["reach_target"]
+    )
+
+
+def test_a_policy_that_training_replaces_meanwhile_is_not_taken_for_the_old_one(
+    smoke, tmp_path, monkeypatch
+):
+    run = copied(smoke, tmp_path / "run")
+
+    def read_and_replaced(path):
+        """Read the policy, and write another one."""
+        monkeypatch.undo()
+        content = path.read_bytes()
+        policy = KeyframePolicy.load(path)
+        with torch.no_grad():
+            next(policy.network.parameters()).add_(1)
+        policy.save(path)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_replaced)
+    with pytest.raises(JobError, match="training has replaced the policy"):
+        evaluate(config(run=run, episodes=1))
