@@ -90,7 +90,8 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
 
     `out` gets config.json, metrics.jsonl, tensorboard/ and checkpoints/: `last.pt` to continue
     from and `policy.pt` to evaluate. A run that continues from a checkpoint ends with the same
-    bits as one that was never interrupted, on the same machine and number of threads.
+    bits as one that was never interrupted, on the same machine and number of threads; on a GPU,
+    sums may be rounded in another order.
 
     Args:
         config: How to train.

@@ -15,6 +15,7 @@ from robomtl import methods
 from robomtl.agents.dense import METRICS, Head
 from robomtl.agents.dense.metrics import Values
 from robomtl.devices import resolve_device
+from robomtl.methods import Combination, UnsuitableObjectiveError
 from robomtl.methods.relationships import enumeration
 from robomtl.methods.weightings import saal
 from robomtl.scenes.training import SceneTrainConfig, check_training, train_scenes
@@ -67,25 +68,33 @@ class Plan:
         """Refuse a method that could not be trained, before anything is.
 
         Raises:
-            MethodError: There is no such method, or it lacks tasks or weights that it needs.
+            MethodError: There is no such method, or it lacks tasks, weights or a representation
+                that it needs.
         """
         training = self._training(method, seed=0)
-        if method.startswith("saal"):
+        if _saal(method):
             training = self._with_transfers(training, self._transfers())
-        methods.make(
+        made = methods.make(
             method,
             (*training.tasks, *training.self_auxiliaries),
             self.tasks,
             optimiser=torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1),
             weights=training.weights or None,
         )
+        sharing = training.network.sharing
+        if isinstance(made, Combination) and made.at_representation and sharing != "full":
+            raise UnsuitableObjectiveError(
+                f"{method!r} works on the gradients of a representation that all tasks share, and "
+                f"with sharing {sharing!r} there is none: it goes with sharing 'full'."
+            )
 
     def run(self, method: str, seed: int) -> Values:
         """Return the test metrics of a method."""
         training = self._training(method, seed)
-        if method.startswith("saal_w"):
+        saal_method = _saal(method)
+        if saal_method == "saal_w":
             training = self._with_transfers(training, self._transfers())
-        elif method.startswith("saal"):
+        elif saal_method:
             training = self._with_transfers(training, self._helpful(seed))
         return train_scenes(training, self.folder(method, seed))["test"]
 
@@ -171,8 +180,13 @@ class Plan:
             training,
             network=replace(training.network, sharing="half"),
             self_auxiliaries=taken,
-            weights=weights if training.method.startswith("saal_e") else {},
+            weights={} if _saal(training.method) == "saal_w" else weights,
         )
+
+
+def _saal(method: str) -> str | None:
+    """Return which of SAAL's strategies is a method's weighting, if any."""
+    return next((part for part in method.split("+") if part.startswith("saal")), None)
 
 
 def quality(task: str, values: Mapping[str, float]) -> float:

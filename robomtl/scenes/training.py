@@ -93,8 +93,8 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
     `robomtl.methods.relationships.Affinity` by source and target, medians over the run. The
     network that is tested is the last one; the papers take the best epoch, Auto-lambda by the test
     set itself. A run that continues from a checkpoint ends with the same bits as one that was never
-    interrupted, on the same machine and number of threads. One that is finished already is not
-    trained again.
+    interrupted, on the same machine and number of threads; on a GPU, sums may be rounded in another
+    order. One that is finished already is not trained again.
 
     Args:
         config: How to train.

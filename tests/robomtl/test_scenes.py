@@ -21,7 +21,11 @@ from robomtl.data import DataError
 from robomtl.data.exceptions import DatasetMismatchError
 from robomtl.data.scenes import SPLITS, load_scenes, save_scenes
 from robomtl.exceptions import ExperimentError
-from robomtl.methods import MissingArgumentError, UnknownMethodError
+from robomtl.methods import (
+    MissingArgumentError,
+    UnknownMethodError,
+    UnsuitableObjectiveError,
+)
 from robomtl.scenes import collection, training
 from robomtl.scenes.collection import SceneCollectConfig, collect_scenes
 from robomtl.scenes.comparison import SceneCompareConfig, compare_scenes
@@ -265,6 +269,8 @@ def test_auxiliary_tasks_transfer_to_primary_ones_too(config, tmp_path, monkeypa
         ({}, "gcs", MissingArgumentError, "primary"),
         ({}, "fixed", MissingArgumentError, "weight"),
         ({"tasks": ("depth",)}, "saal_w", MissingArgumentError, "self-auxiliaries"),
+        ({"network": HALF}, "dwa+mgda_ub", UnsuitableObjectiveError, "sharing 'half'"),
+        ({}, "saal_w+aligned_mtl_ub", UnsuitableObjectiveError, "sharing 'half'"),
         ({"tasks": ("depth", "smell")}, "equal", UnknownDenseTaskError, "'smell'"),
         ({"primary": ("noise",)}, "equal", ExperimentError, r"\['noise'\] are not among"),
         ({"batch_size": 11}, "equal", BatchSizeError, "1 to 10"),
