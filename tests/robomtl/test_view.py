@@ -9,14 +9,15 @@ import sysconfig
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from robomtl.cli import main
 from robomtl.data import CAMERAS as DATA_CAMERAS
 from robomtl.data import Demo, DemoStore, find_keyframes, point_cloud, write_rlbench_demo
 from robomtl.envs import TabletopEnv
-from robomtl.view import ViewConfig, view
-from robomtl.view.footage import REACH
+from robomtl.view import ViewConfig, glance, view
+from robomtl.view.footage import RATE, REACH
 from robomtl.view.rollout import play
 from robomtl.view.source import open_footage
 
@@ -229,12 +230,20 @@ def test_a_film_marks_keyframes(whole_film, demo):
     assert not marked[: keyframes[0]].any()
 
 
-def test_a_picture_shows_start_and_keyframes(store, demo, tmp_path):
+def test_a_picture_shows_start_and_keyframes(store, demo, tmp_path, monkeypatch):
+    figure = Figure()
+    monkeypatch.setattr(glance, "Figure", lambda **_: figure)
     path = view(config(store, tmp_path / "deep" / "demo.png", seed=3))
-    picture = np.asarray(Image.open(path).convert("RGB"))
-    assert picture.std() > 20
+    assert np.asarray(Image.open(path).convert("RGB")).std() > 20
+    keyframes = find_keyframes(demo)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    wanted = [f"keyframe {i}, {frame / RATE:.1f} s" for i, frame in enumerate(keyframes, start=1)]
+    assert titles == ["start, 0.0 s", *wanted]
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     with open_footage(config(store, None, seed=3)) as footage:
-        assert footage.keyframes == tuple(find_keyframes(demo))
+        seen = [footage.observe(frame) for frame in (0, *keyframes)]
+    recorded = [observation[f"{camera}_rgb"] for camera in CAMERAS for observation in seen]
+    assert all(np.array_equal(*pair) for pair in zip(shown, recorded, strict=True))
 
 
 @pytest.fixture
