@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from robomtl.data import layout
 from robomtl.data.episodes import Episodes
 from robomtl.data.exceptions import (
-    CorruptDatasetError,
     DataError,
     IncompleteDatasetWarning,
     UnknownTaskError,
     unknown,
 )
-from robomtl.data.opening import open_array, open_existing, read_rows
+from robomtl.data.opening import check_chunks, open_array, open_existing, read_rows
 
 _BLOCK = 128  # rows read at once: several chunks, and no more than the processor's cache likes
 
@@ -77,7 +76,8 @@ class KeyframeDataset:
         self._rows = selected.rows
         names = layout.fields(self.cameras, self.image_size)
         self._arrays = {name: open_array(self.path, root, f"data/{name}") for name in names}
-        self._check_chunks(stored.samples)
+        for array in self._arrays.values():
+            check_chunks(self.path, array, stored.samples)
         if not self.complete:
             warnings.warn(
                 f"{self.path} is incomplete: it has {len(stored.keys)} episodes so far. Run the "
@@ -180,16 +180,6 @@ class KeyframeDataset:
 
     def _read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         return read_rows(self.path, self._arrays[name], start, stop)
-
-    def _check_chunks(self, samples: int) -> None:
-        """A chunk that is not there would read as zeros."""
-        for name, array in self._arrays.items():
-            expected = -(-samples // array.chunks[0])
-            if array.nchunks_initialized < expected:
-                raise CorruptDatasetError(
-                    f"{self.path / 'data' / name} has {array.nchunks_initialized} of {expected} "
-                    "chunks: perhaps it was copied only in part; copy it, or make it, again"
-                )
 
     def _selection(self, tasks: Iterable[str] | None) -> tuple[str, ...]:
         if tasks is None:

@@ -22,7 +22,7 @@ from robomtl.data.exceptions import (
 )
 from robomtl.data.locking import FolderLock
 from robomtl.data.observation import Field, check_cameras
-from robomtl.data.opening import open_array, open_or_create, read_rows
+from robomtl.data.opening import check_chunks, open_array, open_or_create, read_rows
 
 
 class KeyframeWriter:
@@ -180,6 +180,7 @@ class KeyframeWriter:
 
     def _column(self, name: str, length: int) -> Column:
         array = open_array(self.path, self._root, name)
+        check_chunks(self.path, array, length)
         return Column(array, read_rows(self.path, array, length - length % array.chunks[0], length))
 
     def _check_open(self) -> None:

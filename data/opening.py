@@ -78,7 +78,9 @@ def open_or_create(
     _check_kind(path, root)
     for left_by_a_kill in filter(_is_unfinished, path.rglob("*")):
         left_by_a_kill.unlink()
-    if "format" not in root.attrs or (_differences(root, settings) and _is_empty(path)):
+    if "format" in root.attrs and _differences(root, settings) and _is_empty(path):
+        root.attrs.put({"kind": layout.KIND})
+    if "format" not in root.attrs:
         _create_arrays(path, root, fields)
         root.attrs.put(
             {"kind": layout.KIND, "format": layout.FORMAT, **settings, "complete": False}
@@ -100,6 +102,22 @@ def open_array(path: Path, root: zarr.Group, name: str) -> zarr.Array[Any]:
     if not isinstance(array, zarr.Array):
         raise CorruptDatasetError(f"{path / name} is not an array; {_REMEDY}")
     return array
+
+
+def check_chunks(path: Path, array: zarr.Array[Any], rows: int) -> None:
+    """Refuses an array of the dataset at `path` that lacks chunks of its first rows.
+
+    They would read as zeros.
+
+    Raises:
+        CorruptDatasetError: It does; the message names the array.
+    """
+    expected = -(-rows // array.chunks[0])
+    if array.nchunks_initialized < expected:
+        raise CorruptDatasetError(
+            f"{path / array.path} has {array.nchunks_initialized} of {expected} chunks: perhaps it "
+            "was copied only in part; copy it, or make it, again"
+        )
 
 
 def read_rows(path: Path, array: zarr.Array[Any], start: int, stop: int) -> NDArray[Any]:

@@ -234,6 +234,13 @@ def test_a_chunk_that_was_lost_does_not_read_as_zeros(copy: Path) -> None:
         KeyframeDataset(copy)
 
 
+def test_a_chunk_that_was_lost_is_not_written_as_zeros(copy: Path) -> None:
+    (copy / "data" / "action" / "c" / "0" / "0").unlink()
+    with pytest.raises(CorruptDatasetError, match=r"action has 0 of 1 chunks.* copied only in"):
+        KeyframeWriter(copy, TASKS, CAMERAS, 8)
+    assert not (copy / "data" / "action" / "c" / "0" / "0").exists()
+
+
 @pytest.mark.parametrize("name", ["task", "variation", "seed", "ends"])
 def test_a_lost_chunk_of_what_tells_episodes_apart_is_noticed(copy: Path, name: str) -> None:
     (copy / "meta" / f"episode_{name}" / "c" / "0").unlink()

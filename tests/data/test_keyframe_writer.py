@@ -28,6 +28,7 @@ from robomtl.data import (
     UnknownTaskError,
     UnsupportedFormatError,
     layout,
+    opening,
 )
 
 CAMERAS = ("wrist", "front")
@@ -297,6 +298,30 @@ def test_a_dataset_that_never_got_anything_takes_other_settings(
 ) -> None:
     path = tmp_path / "d.zarr"
     open_writer(path, image_size=16).close()
+    build(path, make_samples, range(3))
+    build(tmp_path / "other.zarr", make_samples, range(3))
+    assert contents(path) == contents(tmp_path / "other.zarr")
+
+
+@pytest.mark.parametrize("place", ["arrays", "attributes"])
+def test_a_kill_while_it_takes_other_settings_leaves_one_that_takes_any(
+    make_samples: MakeSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = tmp_path / "d.zarr"
+    open_writer(path, image_size=16).close()
+    create_column = opening.create_column
+
+    def killed(group: Any, name: str, *field: Any, **options: Any) -> None:
+        if place == "arrays":
+            raise KeyboardInterrupt
+        create_column(group, name, *field, **options)
+        if name == "episode_ends":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(opening, "create_column", killed)
+    with pytest.raises(KeyboardInterrupt):
+        open_writer(path, image_size=32)
+    monkeypatch.undo()
     build(path, make_samples, range(3))
     build(tmp_path / "other.zarr", make_samples, range(3))
     assert contents(path) == contents(tmp_path / "other.zarr")
