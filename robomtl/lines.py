@@ -20,11 +20,15 @@ class StepLines:
         step: Where the run starts or continues; later lines of an interrupted run go.
 
     Raises:
-        RunFolderError: A complete line of the file is damaged.
+        RunFolderError: A complete line of the file is damaged, or does not name its step.
     """
 
     def __init__(self, path: Path, name: str, step: int) -> None:
-        kept = [json.dumps(line) + "\n" for line in read_lines(path) if line[name] <= step]
+        lines = read_lines(path)
+        for number, line in enumerate(lines, 1):
+            if not isinstance(line.get(name), int):
+                raise RunFolderError(f"{path}, line {number} does not name its {name}: {line}")
+        kept = [json.dumps(line) + "\n" for line in lines if line[name] <= step]
         content = "".join(kept).encode()
         if not path.exists() or path.read_bytes() != content:
             write_atomically(path, content)
@@ -48,11 +52,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [_read(path, i, line) for i, line in enumerate(lines, 1) if line.endswith("\n")]
+    lines = path.read_bytes().splitlines(keepends=True)
+    return [_read(path, i, line) for i, line in enumerate(lines, 1) if line.endswith(b"\n")]
 
 
-def _read(path: Path, number: int, line: str) -> dict[str, Any]:
+def _read(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except ValueError as error:
