@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import select
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field, make_dataclass
@@ -129,9 +130,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _start((sys.argv[1:] if arguments is None else arguments) or ["--help"])
         finally:
             sys.stdout.flush()  # here, where it may fail, and not at the interpreter's exit
-    except BrokenPipeError:  # such as `| head`, which has seen enough
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _nobody_reads() -> bool:
+    """Whether what is printed goes to a reader that has seen enough, such as `| head`."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except OSError:  # it goes to no file
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _start(arguments: Sequence[str]) -> None:
@@ -182,9 +195,9 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     except KeyboardInterrupt:
         print(f"interrupted. {CONTINUES}", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        raise
     except errors as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            raise
         if options.traceback:
             raise
         sys.exit(_error(str(error)))

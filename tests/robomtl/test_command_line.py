@@ -65,6 +65,14 @@ def test_nobody_needs_to_read_all_of_the_output():
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch, refused):
+    def broken(config):
+        raise BrokenPipeError("a worker ended")
+
+    monkeypatch.setattr("robomtl.tasklist.show_tasks", broken)
+    assert refused("tasks") == "error: a worker ended\n"
+
+
 def test_tasks_lists_every_task_with_what_success_means(printed):
     text = printed("tasks")
     assert all(task in text for task in TASKS)
