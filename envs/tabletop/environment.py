@@ -122,6 +122,7 @@ class TabletopEnv(RobotEnv):
             The first observation, and the info.
         """
         super().reset(seed=seed)
+        self._begun = False
         if options is not None and "variation" in options:
             self.variation = check_variation(
                 self.task.name, options["variation"], self.task.variations

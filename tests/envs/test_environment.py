@@ -175,6 +175,16 @@ def test_a_demo_of_another_task_is_not_shown() -> None:
         envs.make("push_button", cameras=()).observe(demo, 0)
 
 
+def test_a_reset_that_fails_leaves_no_episode(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = envs.make("reach_target", cameras=())
+    env.reset(seed=0)
+    with pytest.raises(envs.UnknownNameError):
+        env.reset(seed=1, options={"variation": 10**6})
+    with pytest.raises(envs.ResetNeededError):
+        env.step(np.array([0.3, 0, 1.1, 0, 1, 0, 0, 1.0]))
+    env.close()
+
+
 def test_steps_need_an_episode() -> None:
     """Before the first one, everything lies at the origin: on its target, too."""
     env = envs.make("slide_block_to_target", cameras=(), render_mode="rgb_array")
