@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from robomtl.envs.exceptions import MissingSimulatorError
@@ -65,7 +65,10 @@ def versions() -> dict[str, str]:
 
 def package_folder(name: str) -> Path | None:
     """Where a top-level package is installed, or None. Nothing is imported."""
-    spec = PathFinder.find_spec(name)
+    try:
+        spec = find_spec(name)
+    except ValueError:  # a module of that name was made here, and comes from nowhere
+        return None
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(next(iter(spec.submodule_search_locations)))

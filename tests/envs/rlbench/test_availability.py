@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from robomtl import envs
 from robomtl.envs.rlbench import availability
+from tests.fakes.installed import FAKES, PACKAGES
 
 INSTALLED = pytest.mark.usefixtures("rlbench")
 
@@ -82,23 +85,57 @@ def test_another_system_than_linux_is_said_not_to_work(monkeypatch: pytest.Monke
     assert "Linux only" in availability.problems()[0].what
 
 
+def forget() -> None:
+    """Has the packages looked for anew; what was imported would be found again."""
+    for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rlbench: object) -> Path:
     """A folder whose packages are found before the fake's."""
+    forget()
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
-def test_missing_packages_are_named_with_their_sources(
-    rlbench: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fakes = Path(rlbench.__file__).parents[1]  # type: ignore[attr-defined]
-    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry) != fakes])
+@pytest.fixture
+def elsewhere(rlbench: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake's folder is none of those that Python looks into."""
+    forget()
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry) != FAKES])
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_missing_packages_are_named_with_their_sources() -> None:
     pyrep, rlbench = availability.problems()
     assert pyrep.what == "PyRep is not installed."
     assert pyrep.remedy == "pip install git+https://github.com/stepjam/PyRep.git"
     assert rlbench.what == "RLBench is not installed."
     assert rlbench.remedy == "pip install git+https://github.com/stepjam/RLBench.git"
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_packages_installed_as_editable_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Editable:
+        """Knows where packages are, as what `pip install --editable` leaves in site-packages."""
+
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+            return PathFinder.find_spec(name, [str(FAKES)]) if name in PACKAGES else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Editable])
+    assert availability.problems() == []
+    assert not set(PACKAGES) & set(sys.modules)
+    availability.require()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_module_that_comes_from_nowhere_is_no_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "rlbench", ModuleType("rlbench"))
+    assert "RLBench is not installed." in [problem.what for problem in availability.problems()]
 
 
 def test_the_unrelated_pyrep_of_pypi_is_recognised(site: Path) -> None:
@@ -123,11 +160,7 @@ def test_an_old_rlbench_is_recognised(site: Path) -> None:
     assert "older than 1.2.0" in only_problem().what
 
 
-def test_an_import_that_fails_says_how_to_find_out_more(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == "rlbench"]:
-        monkeypatch.delitem(sys.modules, name)
+def test_an_import_that_fails_says_how_to_find_out_more(site: Path) -> None:
     (site / "rlbench" / "action_modes").mkdir(parents=True)
     (site / "rlbench" / "__init__.py").write_text("raise ImportError('libGL.so.1: cannot open')")
     assert availability.problems() == []
