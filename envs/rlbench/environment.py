@@ -129,6 +129,7 @@ class RLBenchEnv(RobotEnv):
             PlacementError: RLBench found no scene in which the task can be done.
             SimulatorError: CoppeliaSim does not start.
         """
+        self._begun = False
         super().reset(seed=seed)
         if options is not None and "variation" in options:
             self.variation = check_variation(self.task, options["variation"], self._variations)
@@ -187,11 +188,11 @@ class RLBenchEnv(RobotEnv):
             PlacementError: RLBench found no scene in which the task can be done.
             SimulatorError: CoppeliaSim does not start.
         """
+        self._begun = False
         self._take_simulator()
         # RLBench's demonstrations do not say what they show; only a reset does.
         self._seed(seed)
         self._new_scene()
-        self._begun = False
         failure: RuntimeError | None = None
         for attempt in range(_MAX_ATTEMPTS):
             self._seed(seed, attempt)

@@ -223,6 +223,24 @@ def test_a_scene_that_cannot_be_placed_is_a_placement_error(
         env.collect_demo(0)
 
 
+@pytest.mark.parametrize("begin", ["reset", "collect_demo"])
+def test_after_a_failure_to_begin_there_is_no_episode_to_step(
+    begin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = importlib.import_module("rlbench.backend.exceptions").BoundaryError
+    env = make()
+    observation, _ = env.reset(seed=0)
+
+    def fail(self: object, index: int) -> None:
+        raise theirs("no place")
+
+    monkeypatch.setattr(type(env._stage._task), "init_episode", fail)
+    with pytest.raises(envs.PlacementError):
+        getattr(env, begin)(seed=1)
+    with pytest.raises(envs.ResetNeededError):
+        env.step(np.append(observation.gripper_pose, 1.0))
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
     """Makes this many demonstrations fail; the list returned gets an entry for each attempt."""
     scene = importlib.import_module("rlbench.backend.scene").Scene
