@@ -69,8 +69,10 @@ class Simulator:
                 self.shut_down()
             if self._running is None:
                 self._launch(settings)
+            self._holder = None  # until the task is there, nobody's is
+            stage = self._running.get_task(task)
             self._holder = weakref.ref(user)
-            return self._running.get_task(task)
+            return stage
 
     def shut_down(self) -> None:
         """End CoppeliaSim, if it runs."""

@@ -338,6 +338,23 @@ def test_environments_of_a_process_share_one_simulator(pyrep: type) -> None:
     assert (pyrep.launches, pyrep.running_instances) == (1, 0)
 
 
+def test_a_task_that_was_not_loaded_is_loaded_by_the_next_reset(
+    rlbench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: object, task: type) -> None:
+        raise KeyboardInterrupt
+
+    first, second = make(), make("take_lid_off_saucepan")
+    first.reset(seed=0)
+    second.reset(seed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(rlbench.Environment, "get_task", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            first.reset(seed=0)
+    first.reset(seed=0)
+    assert first._stage._scene.task is first._stage._task
+
+
 def test_other_images_start_the_simulator_anew(pyrep: type) -> None:
     small, large = make(cameras=("front",)), make(cameras=("front",), image_size=48)
     assert small.reset()[0]["front_rgb"].shape == (32, 32, 3)
