@@ -149,7 +149,7 @@ def _parsed(files: EpisodeFiles, path: str, parse: Callable[[Any], Any]) -> Any:
         return parse(unpickle(content))
     except UnsafePickleError as error:
         raise UnsafePickleError(f"{files.folder / path} is not safe to open: {error}") from None
-    except (DataError, ValueError, TypeError) as error:
+    except (DataError, ValueError, TypeError, OverflowError) as error:
         raise CorruptDemoError(f"{files.folder / path} is damaged: {error}") from error
 
 

@@ -181,6 +181,7 @@ def with_misc(name: str, value: Any) -> Change:
         (lambda saved: saved._observations.pop(), "belongs to no frame: the episode has 2"),
         (lambda saved: saved._observations.append(saved._observations[0]), "3.png is missing"),
         (lambda saved: saved._observations.clear(), "belongs to no frame: the episode has 0"),
+        (with_value("gripper_open", 10**400), "too large"),
         (lambda saved: saved._observations.append("frame"), "its frames are not observations"),
         (lambda saved: delattr(saved, "_observations"), "no demonstration of RLBench's"),
     ],
