@@ -57,7 +57,10 @@ class Protocol:
     """What is not as in its source."""
 
     def __post_init__(self) -> None:
-        counts = ("steps_per_task", "evaluation_interval", "evaluation_episodes", "final_episodes")
+        counts = (
+            "horizon", "steps_per_task", "evaluation_interval", "evaluation_episodes",
+            "final_episodes",
+        )  # fmt: skip
         for name in counts:
             if getattr(self, name) < 1:
                 raise ExperimentError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -61,7 +61,7 @@ def test_an_action_is_held_for_a_whole_part_of_an_episode(wrong):
         protocol_card("lite", Overrides(**wrong), ())
 
 
-@pytest.mark.parametrize("name", ["steps", "evaluation_interval", "final_episodes"])
+@pytest.mark.parametrize("name", ["horizon", "steps", "evaluation_interval", "final_episodes"])
 def test_numbers_are_refused_as_they_were_given(name):
     with pytest.raises(ExperimentError, match=f"^{name} must be at least 1, not -5$"):
         protocol_card("lite", Overrides(**{name: -5}), ())
