@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from robomtl.envs.metaworld.single_task import SingleTask
 
 _SIZE = 320  # pixels
-_STRIDE = 4  # steps from one picture to the next
+_STRIDE = 4  # steps from one picture to the next, or more where an action is held for longer
 _STEP = 1000 / 80  # milliseconds
 _CAMERA = "corner3"
 _GREEN, _RED = (60, 170, 80), (200, 60, 50)
@@ -68,10 +69,11 @@ def film_task(policy: LearnedPolicy, task: str, seed: int, path: Path) -> bool:
 def _write(policy: LearnedPolicy, stage: SingleTask, cameras: Cameras, path: Path) -> bool:
     one_hot = np.eye(len(policy.tasks))[policy.tasks.index(stage.name)]
     extra = one_hot if len(policy.tasks) > 1 else one_hot[:0]
-    state, pictures, since = stage.reset(0), [], 0
+    state, pictures, times, since = stage.reset(0), [], [], 0
     for step in range(0, stage.horizon, stage.action_repeat):
         if step % _STRIDE < stage.action_repeat:
             pictures.append(cameras.rgb_and_depth(_CAMERA)[0])
+            times.append(round(step * _STEP))
         observation = np.concatenate([state, extra]).astype(np.float32)
         state, _, success = stage.step(policy.act(observation[None])[0])
         since += bool(success or since)
@@ -80,7 +82,8 @@ def _write(policy: LearnedPolicy, stage: SingleTask, cameras: Cameras, path: Pat
     last = np.ascontiguousarray(cameras.rgb_and_depth(_CAMERA)[0])
     cv2.rectangle(last, (0, 0), (_SIZE - 1, _SIZE - 1), _GREEN if since else _RED, 8)
     frames = [Image.fromarray(picture) for picture in [*pictures, last]]
-    durations = [round(_STRIDE * _STEP)] * len(pictures) + [1500]
+    times.append(round((step + stage.action_repeat) * _STEP))
+    durations = [*(after - before for before, after in pairwise(times)), 1500]
     file = io.BytesIO()
     frames[0].save(
         file, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=0,

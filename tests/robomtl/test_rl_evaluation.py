@@ -5,8 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
+from robomtl.rl.film import film_task
+from robomtl.rl.policy import LearnedPolicy
 from robomtl.rl.rollouts import successes
 from robomtl.rl.training import train_rl
 from tests.robomtl.rl_settings import TASKS, TINY
@@ -94,6 +96,20 @@ def test_a_video_of_each_task_can_be_had(printed, run):
             film.seek(film.n_frames - 1)
             assert np.asarray(film.convert("RGB")).shape == first.shape
         assert first.std() > 10
+
+
+@pytest.mark.parametrize("repeat", [1, 5, 10])
+def test_a_film_takes_as_long_as_its_episode(repeat, run, tmp_path):
+    learned = LearnedPolicy.load(run / "policy.pt")
+    policy = LearnedPolicy(learned.actor, learned.card | {"action_repeat": repeat}, learned.origin)
+    film_task(policy, TASKS[0], 0, tmp_path / "film.webp")
+    with Image.open(tmp_path / "film.webp") as film:
+        shown = []
+        for picture in ImageSequence.Iterator(film):
+            picture.load()
+            shown.append(picture.info["duration"])
+    assert sum(shown[:-1]) == 20 * 1000 / 80  # steps of the episode, at 80 a second
+    assert len(shown) == -(-20 // max(repeat, 4)) + 1
 
 
 def test_a_policy_of_another_run_or_a_damaged_one_is_refused(refused, run, tmp_path):
