@@ -15,6 +15,7 @@ from robomtl.agents.sac.exceptions import (
 )
 from robomtl.agents.sac.networks import NETWORKS
 from robomtl.agents.sac.replay import TaskReplay
+from robomtl.agents.sac.suitability import check_methods
 
 __all__ = [
     "NETWORKS",
@@ -26,4 +27,5 @@ __all__ = [
     "SACConfig",
     "SettingError",
     "TaskReplay",
+    "check_methods",
 ]

@@ -24,7 +24,7 @@ from robomtl.agents.sac.policy import MultiTaskPolicy, TaskActor, TaskCritic
 from robomtl.agents.sac.products import fast_products
 from robomtl.agents.sac.replay import TaskReplay
 from robomtl.agents.sac.replay_files import Piece
-from robomtl.agents.sac.suitability import suitable_method
+from robomtl.agents.sac.suitability import suitable_methods
 from robomtl.methods.weightings.exceptions import NonPositiveLossError
 
 
@@ -135,24 +135,9 @@ class MultiTaskSAC(SAC):
         }
         # Listed once: walking through modules takes as long as moving the targets.
         self._followed = list(self.critic_target.parameters()), list(self.critic.parameters())
-        names = {
-            "critic": config.critic_method or config.method,
-            "actor": config.actor_method or config.method,
-        }
         # Methods always draw by a seed; without one, by another each time.
         seed = secrets.randbits(32) if self.seed is None else self.seed
-        optimisers = {"critic": self.critic.optimizer, "actor": self.actor.optimizer}
-        self.methods = {
-            part: suitable_method(
-                name,
-                part=part,
-                objective=self.objectives[part],
-                optimiser=optimisers[part],
-                config=config,
-                seed=seed,
-            )
-            for part, name in names.items()
-        }
+        self.methods = suitable_methods(self.policy, self.objectives, config, seed)
         self.episodes = TaskEpisodes(self.tasks, self._stats_window_size)
         self.diagnostics = Diagnostics(self.objectives)
         self._saved: tuple[Path, object, list[Piece]] | None = None

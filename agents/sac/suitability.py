@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from gymnasium import spaces
 
 from robomtl import methods
 from robomtl.agents.sac.config import SACConfig
 from robomtl.agents.sac.exceptions import SettingError
+from robomtl.agents.sac.objectives import ActorObjective, CriticObjective
+from robomtl.agents.sac.policy import MultiTaskPolicy
 from robomtl.methods import MissingArgumentError
 from robomtl.methods.objective import Objective
 from robomtl.methods.priority_replay import PriorityReplay
@@ -16,7 +20,71 @@ from robomtl.methods.weightings import DelayedAutoLambda
 from robomtl.methods.weightings.auto_lambda_stochastic import StochasticAutoLambda
 
 
-def suitable_method(
+def suitable_methods(
+    policy: MultiTaskPolicy, objectives: Mapping[str, Objective], config: SACConfig, seed: int
+) -> dict[str, methods.Method]:
+    """Return the methods of "critic" and "actor", if they suit what they are to train.
+
+    Args:
+        policy: The networks and what moves their parameters.
+        objectives: The losses of "critic" and "actor".
+        config: All settings.
+        seed: Seed of what methods draw.
+
+    Raises:
+        MethodError: There is no such method.
+        SettingError: One cannot be used here; the message says why.
+    """
+    names = {
+        "critic": config.critic_method or config.method,
+        "actor": config.actor_method or config.method,
+    }
+    optimisers = {"critic": policy.critic.optimizer, "actor": policy.actor.optimizer}
+    return {
+        part: _suitable(
+            name,
+            part=part,
+            objective=objectives[part],
+            optimiser=optimisers[part],
+            config=config,
+            seed=seed,
+        )
+        for part, name in names.items()
+    }
+
+
+def check_methods(config: SACConfig, tasks: Sequence[str]) -> None:
+    """Refuse methods that `MultiTaskSAC` would refuse, before there are environments for it.
+
+    The smallest networks stand in for its own: which parameters tasks share is a matter of kind.
+
+    Args:
+        config: All settings.
+        tasks: Names of the tasks.
+
+    Raises:
+        MethodError: There is no such method.
+        SettingError: One cannot be used here; the message says why.
+    """
+    with torch.random.fork_rng(devices=()):
+        policy = MultiTaskPolicy(
+            spaces.Box(-1, 1, (1 + len(tasks),)),
+            spaces.Box(-1, 1, (1,)),
+            lambda _: config.learning_rate,
+            tasks=len(tasks),
+            network=config.network,
+            width=1,
+            depth=1,
+            layer_norm=False,
+        )
+    objectives: dict[str, Objective] = {
+        "critic": CriticObjective(policy.critic, tasks),
+        "actor": ActorObjective(policy.actor, policy.critic, tasks),
+    }
+    suitable_methods(policy, objectives, config, seed=0)
+
+
+def _suitable(
     name: str,
     *,
     part: str,
@@ -25,20 +93,7 @@ def suitable_method(
     config: SACConfig,
     seed: int,
 ) -> methods.Method:
-    """Return the method of that name, if it suits what it is to train.
-
-    Args:
-        name: Name of the method.
-        part: What it trains, "critic" or "actor".
-        objective: The losses of that part.
-        optimiser: What moves its parameters.
-        config: All settings.
-        seed: Seed of what the method draws.
-
-    Raises:
-        MethodError: There is no such method.
-        SettingError: It cannot be used here; the message says why.
-    """
+    """Return the method of that name, if it suits the part that it is to train."""
     try:
         found = methods.make(name, objective.tasks, optimiser=optimiser, seed=seed)
     except MissingArgumentError as error:

@@ -21,7 +21,7 @@ from robomtl.rl.card import card_line, card_table, protocol_card
 from robomtl.rl.outcome import Outcome, joined, outcome_of
 from robomtl.rl.plots import draw_conflict, draw_success, draw_tasks
 from robomtl.rl.tables import show
-from robomtl.rl.training import RLTrainConfig, train_rl
+from robomtl.rl.training import RLTrainConfig, check_training, train_rl
 
 SINGLE = "single_task"
 
@@ -61,14 +61,19 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
         "final" and "max_over_time" success, curves and the medians of gradient conflict.
 
     Raises:
-        ExperimentError: No method or no seed, or another process has not finished a run yet.
+        ExperimentError: No method or no seed, or what `train_rl` refuses.
+        RunFolderError: Another process has not finished a run yet.
         CheckpointError: The folder holds runs with other settings.
-        UnknownMethodError: There is no such method; the message lists those there are.
+        MethodError: There is no such method, and the message lists those there are.
+        SettingError: A method cannot train the learner; nothing is trained then.
     """
     if not config.methods or not config.seeds:
         raise ExperimentError("name at least one method and one seed to compare")
     training = config.training
     card = protocol_card(training.protocol, training.overrides, training.tasks)
+    for method in config.methods:
+        for run in _runs(config, card, method, seed=0).values():
+            check_training(run)
     console.print(card_table(card))
     busy = [
         f"{method}-{seed}"

@@ -14,14 +14,13 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from tyro.conf import arg
 
-from robomtl.agents.sac import MultiTaskSAC
+from robomtl.agents.sac import MultiTaskSAC, check_methods
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings
 from robomtl.confidence import wilson_interval
 from robomtl.data.atomic import write_atomically
 from robomtl.data.locking import FolderLock
 from robomtl.devices import Device, resolve_device
-from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.progress import Advance, progress_bar
 from robomtl.rl.card import card_line, card_protocol, protocol_card
@@ -30,6 +29,7 @@ from robomtl.rl.log import RunLog
 from robomtl.rl.overrides import Overrides
 from robomtl.rl.policy import save_policy
 from robomtl.rl.rollouts import successes
+from robomtl.steps import check_steps
 from robomtl.versions import versions
 
 
@@ -75,13 +75,15 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
     Raises:
         ExperimentError: Unknown protocol, a number makes no sense, or no such device.
         UnknownNameError: The benchmark has no such task.
-        UnknownMethodError: There is no such method.
+        MethodError: There is no such method.
+        SettingError: The method cannot train the learner, or one of its numbers makes no sense.
         CheckpointError: The folder's run has other settings, or its checkpoint is damaged.
         DatasetInUseError: Another process is training into this folder.
         MissingSimulatorError: Ray is asked for and not installed.
         SimulatorError: A simulator returned what is not finite; the last checkpoint is kept.
     """
     keep_freed_memory()
+    check_training(config)
     card = protocol_card(config.protocol, config.overrides, config.tasks)
     settings = settings_of(card, {"method": config.method, "seed": config.seed})
     if (out / "config.json").exists():
@@ -94,14 +96,22 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         return run.train()
 
 
+def check_training(config: RLTrainConfig) -> None:
+    """Refuse what could not be trained, before anything is made or trained.
+
+    Raises:
+        ExperimentError, UnknownNameError, MethodError, SettingError: As for `train_rl`.
+    """
+    check_steps(config, "checkpoint_interval")
+    resolve_device(config.device)
+    card = protocol_card(config.protocol, config.overrides, config.tasks)
+    check_methods(replace(card_protocol(card).sac, method=config.method), card["tasks"])
+
+
 class _Run:
     """Everything that changes while learning."""
 
     def __init__(self, config: RLTrainConfig, card: Mapping[str, Any], out: Path) -> None:
-        if config.checkpoint_interval < 1:
-            raise ExperimentError(
-                f"checkpoint_interval must be at least 1, not {config.checkpoint_interval}"
-            )
         self.config, self.card, self.out = config, card, out
         self.origin = {"method": config.method, "seed": config.seed}
         self.tasks = tuple(card["tasks"])

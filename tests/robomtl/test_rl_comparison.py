@@ -90,6 +90,13 @@ def test_nothing_to_compare_is_refused(refused, tmp_path):
     assert "at least one method" in refused("rl", "compare", "--methods", "--out", tmp_path)
 
 
+@pytest.mark.parametrize("method", ["pcgrda", "dwa+cagrda", "aligned_mtl_ub", "fixed"])
+def test_a_method_that_cannot_be_trained_is_refused_before_any_other_is(method, refused, tmp_path):
+    methods = ("--methods", "equal", "single_task", method)
+    assert method.split("+")[-1] in refused("rl", "compare", *methods, *OPTIONS, "--out", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def outcome(rng, tasks=3, evaluations=12):
     lines = np.arange(evaluations) * 10
     values = np.where(rng.random(evaluations) < 0.3, np.nan, rng.uniform(0.1, 1, evaluations))

@@ -13,6 +13,7 @@ from robomtl.agents.sac import (
     NonFiniteTransitionError,
     SACConfig,
     SettingError,
+    check_methods,
 )
 from robomtl.agents.sac.objectives import UpdateBatch
 from robomtl.methods import NonFiniteLossError
@@ -95,6 +96,32 @@ def test_a_look_at_the_step_really_taken_cannot_know_of_clipping():
     with pytest.raises(SettingError, match="'auto_lambda' goes with `clip`"):
         make(method="auto_lambda_delayed", clip=1.0)
     assert make(method="auto_lambda", clip=1.0).learn(3 * 18)._n_updates == 6
+
+
+@pytest.mark.parametrize(
+    ("network", "tasks", "clip"),
+    [("shared", 3, None), ("care", 3, 1.0), ("separate", 3, None), ("separate", 1, None)],
+)
+def test_a_check_without_environments_refuses_what_a_learner_does(network, tasks, clip):
+    def refusal(attempt):
+        try:
+            attempt()
+        except (SettingError, methods.MethodError) as error:
+            return str(error)
+
+    world = Points(tasks)
+    for method in (*_UNSUITABLE, *_LACKING, *_COMPARING, "equal", "adam"):
+        for other in ({"critic_method": "equal"}, {"actor_method": "equal"}):
+            config = SACConfig(**_SMALL, network=network, clip=clip, method=method, **other)
+            checked = refusal(lambda config=config: check_methods(config, world.tasks))
+            assert checked == refusal(lambda config=config: MultiTaskSAC(world, config))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_check_without_environments_draws_nothing(network):
+    before = torch.get_rng_state()
+    check_methods(SACConfig(network=network), ("a", "b"))
+    assert torch.get_rng_state().equal(before)
 
 
 def test_without_a_seed_methods_draw_something_else_each_time():
