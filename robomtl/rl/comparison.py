@@ -61,7 +61,7 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
         "final" and "max_over_time" success, curves and the medians of gradient conflict.
 
     Raises:
-        ExperimentError: No method or no seed, or what `train_rl` refuses.
+        ExperimentError: No method or no seed, one named twice, or what `train_rl` refuses.
         RunFolderError: Another process has not finished a run yet.
         CheckpointError: The folder holds runs with other settings.
         MethodError: There is no such method, and the message lists those there are.
@@ -69,6 +69,9 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     """
     if not config.methods or not config.seeds:
         raise ExperimentError("name at least one method and one seed to compare")
+    for what, given in (("methods", config.methods), ("seeds", config.seeds)):
+        if len(set(given)) < len(given):
+            raise ExperimentError(f"{what} to compare must be there once each; got {list(given)}")
     training = config.training
     card = protocol_card(training.protocol, training.overrides, training.tasks)
     for method in config.methods:

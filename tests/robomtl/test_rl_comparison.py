@@ -97,6 +97,16 @@ def test_a_method_that_cannot_be_trained_is_refused_before_any_other_is(method, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("repeated", ["methods", "seeds"])
+def test_what_is_named_twice_is_refused(repeated, refused, tmp_path):
+    given = {"methods": ["pcgrad", "equal"], "seeds": ["0", "1"]}
+    given[repeated] *= 2
+    options = [word for name, values in given.items() for word in (f"--{name}", *values)]
+    message = refused("rl", "compare", *options, *OPTIONS, "--out", tmp_path)
+    assert f"{repeated} to compare must be there once each" in message
+    assert not list(tmp_path.iterdir())
+
+
 def outcome(rng, tasks=3, evaluations=12):
     lines = np.arange(evaluations) * 10
     values = np.where(rng.random(evaluations) < 0.3, np.nan, rng.uniform(0.1, 1, evaluations))
