@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -86,12 +87,16 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
     check_training(config)
     card = protocol_card(config.protocol, config.overrides, config.tasks)
     settings = settings_of(card, {"method": config.method, "seed": config.seed})
-    if (out / "config.json").exists():
-        check_settings(out, json.loads((out / "config.json").read_text()), settings, _FREE)
-    if (out / "result.json").exists():
-        finished: dict[str, Any] = json.loads((out / "result.json").read_text())
-        return finished
-    with _Run(config, card, out) as run:
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        # First, so that what is in the folder stays as it was found.
+        held.callback(FolderLock(out).release)
+        if (out / "config.json").exists():
+            check_settings(out, json.loads((out / "config.json").read_text()), settings, _FREE)
+        if (out / "result.json").exists():
+            finished: dict[str, Any] = json.loads((out / "result.json").read_text())
+            return finished
+        run = _Run(config, card, out, held)
         _write(out / "config.json", settings)
         return run.train()
 
@@ -109,9 +114,18 @@ def check_training(config: RLTrainConfig) -> None:
 
 
 class _Run:
-    """Everything that changes while learning."""
+    """Everything that changes while learning.
 
-    def __init__(self, config: RLTrainConfig, card: Mapping[str, Any], out: Path) -> None:
+    Args:
+        config: What to learn.
+        card: The protocol card.
+        out: Folder of the run.
+        held: Closes what is opened here, also when something else cannot be opened.
+    """
+
+    def __init__(
+        self, config: RLTrainConfig, card: Mapping[str, Any], out: Path, held: ExitStack
+    ) -> None:
         self.config, self.card, self.out = config, card, out
         self.origin = {"method": config.method, "seed": config.seed}
         self.tasks = tuple(card["tasks"])
@@ -120,34 +134,22 @@ class _Run:
         horizon = self.protocol.horizon
         self.checkpoint_interval = -(-config.checkpoint_interval // (count * horizon)) * horizon
         where = (self.protocol, self.tasks, config.seed, config.workers, config.transport)
-        env = training_env(*where)
+        env = held.enter_context(closing(training_env(*where)))
         self.agent = MultiTaskSAC(
             env,
             replace(self.protocol.sac, method=config.method),
             seed=config.seed,
             device=resolve_device(config.device),
         )
-        self.judge = evaluation_env(*where)
+        self.judge = held.enter_context(closing(evaluation_env(*where)))
         self.agent.action_space.seed(config.seed)
-        out.mkdir(parents=True, exist_ok=True)
-        self._lock = FolderLock(out)
         self.checkpoint = out / "checkpoint"
         if (self.checkpoint / "state.pt").exists():
             self.agent.load_checkpoint(self.checkpoint)
-        self.log = RunLog(
-            out, self._taken, self.tasks, card_line(card), repeat=self.protocol.action_repeat
-        )
+        repeat = self.protocol.action_repeat
+        log = RunLog(out, self._taken, self.tasks, card_line(card), repeat=repeat)
+        self.log = held.enter_context(closing(log))
         self.agent.set_logger(self.log.logger)
-
-    def __enter__(self) -> _Run:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.log.close()
-        self.judge.close()
-        assert self.agent.env is not None
-        self.agent.env.close()
-        self._lock.release()
 
     @property
     def steps(self) -> int:

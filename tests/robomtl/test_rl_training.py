@@ -2,11 +2,13 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
+from robomtl.agents.sac import CheckpointError as SACCheckpointError
 from robomtl.agents.sac import SettingError
 from robomtl.checkpoint import CheckpointError
 from robomtl.data.exceptions import DatasetInUseError
@@ -144,11 +146,54 @@ def test_a_run_with_other_settings_is_refused(run):
             train_rl(other, run)
 
 
-def test_two_processes_do_not_train_into_one_folder(tmp_path):
+def test_a_run_that_another_process_finishes_meanwhile_is_not_touched(monkeypatch, run, tmp_path):
+    def lock(out):
+        shutil.copytree(run, out, dirs_exist_ok=True)
+        return FolderLock(out)
+
+    monkeypatch.setattr(training, "FolderLock", lock)
+    assert train_rl(PCGRAD, tmp_path) == json.loads((run / "result.json").read_text())
+    for name in ("policy.pt", "result.json"):
+        assert (tmp_path / name).stat().st_mtime_ns == (run / name).stat().st_mtime_ns
+
+
+@pytest.fixture
+def environments(monkeypatch):
+    """Those that runs have made, and those of them that are closed."""
+    made, closed = [], []
+
+    def recorded(make):
+        def make_and_record(*arguments):
+            env = make(*arguments)
+            close = env.close
+            env.close = lambda: (closed.append(env), close())
+            made.append(env)
+            return env
+
+        return make_and_record
+
+    for name in ("training_env", "evaluation_env"):
+        monkeypatch.setattr(training, name, recorded(getattr(training, name)))
+    return made, closed
+
+
+def test_two_processes_do_not_train_into_one_folder(environments, tmp_path):
     lock = FolderLock(tmp_path)
     with pytest.raises(DatasetInUseError):
         train_rl(TINY, tmp_path)
     lock.release()
+    assert environments == ([], [])
+
+
+def test_a_run_that_cannot_begin_closes_what_it_opened(environments, tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(SACCheckpointError, match=r"state\.pt"):
+        train_rl(TINY, tmp_path)
+    made, closed = environments
+    assert len(made) == 2
+    assert closed == made[::-1]
+    FolderLock(tmp_path).release()
 
 
 def test_a_reward_that_is_not_a_number_ends_the_run_and_names_the_task(monkeypatch, tmp_path):
