@@ -71,7 +71,8 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
 
     Returns:
         "card", "method", "seed"; "final" and "max_over_time" with "mean" and "success" by task;
-        and what it took.
+        and what it took. "steps_per_second" is the speed of the process that ended the run, and
+        None if the one before had made all steps.
 
     Raises:
         ExperimentError: Unknown protocol, a number makes no sense, or no such device.
@@ -183,10 +184,9 @@ class _Run:
                     # Last: what is logged must never be newer than what is resumed from.
                     self.agent.save_checkpoint(self.checkpoint)
         save_policy(self.out / "policy.pt", self.agent.actor, self.card, self.origin)
-        seconds = time.monotonic() - started
-        result = self._result() | {
-            "steps_per_second": (self.steps - before) * len(self.tasks) / seconds,
-        }
+        seconds, learned = time.monotonic() - started, (self.steps - before) * len(self.tasks)
+        speed = learned / seconds if learned else None
+        result = self._result() | {"steps_per_second": speed}
         _write(self.out / "result.json", result)
         return result
 

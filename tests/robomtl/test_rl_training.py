@@ -146,6 +146,13 @@ def test_a_run_with_other_settings_is_refused(run):
             train_rl(other, run)
 
 
+def test_a_run_that_was_killed_before_its_result_gets_it_and_no_speed(run, tmp_path):
+    cut = tmp_path / "cut"
+    shutil.copytree(run, cut, ignore=shutil.ignore_patterns("result.json"))
+    assert train_rl(PCGRAD, cut)["steps_per_second"] is None
+    assert learned(cut) == learned(run)
+
+
 def test_a_run_that_another_process_finishes_meanwhile_is_not_touched(monkeypatch, run, tmp_path):
     def lock(out):
         shutil.copytree(run, out, dirs_exist_ok=True)
