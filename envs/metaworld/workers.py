@@ -2,6 +2,9 @@
 
 Each process has a `Group` and does what it is told through a pipe; observations, rewards and
 actions never go through one. A result does not depend on which process it came from.
+
+An answer bears the number of its order. So one that was not waited for, because Ctrl-C or a reset
+came first, is not taken for the answer to the next order.
 """
 
 from __future__ import annotations
@@ -84,6 +87,7 @@ class Workers(RemoteGroup):
         self._pipes: list[Connection] = []
         self._processes = []
         self._place: list[tuple[int, int]] = []
+        self._latest = [0] * workers  # each worker's latest order; to start is number 0
         for worker, indices in enumerate(np.array_split(np.arange(len(recipes)), workers)):
             rows = slice(int(indices[0]), int(indices[-1]) + 1)
             self._place += [(worker, k) for k in range(len(indices))]
@@ -131,8 +135,9 @@ class Workers(RemoteGroup):
         return self._answer(worker)
 
     def _send(self, worker: int, order: str, *arguments: Any) -> None:
+        self._latest[worker] += 1
         try:
-            self._pipes[worker].send((order, arguments))
+            self._pipes[worker].send((self._latest[worker], order, arguments))
         except (BrokenPipeError, OSError) as error:
             raise self._died(worker) from error
 
@@ -148,8 +153,10 @@ class Workers(RemoteGroup):
             raise failures[0]
 
     def _answer(self, worker: int) -> Any:
+        number = -1
         try:
-            answer = self._pipes[worker].recv()
+            while number < self._latest[worker]:
+                number, answer = self._pipes[worker].recv()
         except (EOFError, ConnectionResetError) as error:
             raise self._died(worker) from error
         if isinstance(answer, _Failure):
@@ -174,6 +181,7 @@ def _work(pipe: Connection, recipes: Sequence[Recipe], shared: list[_Shared], ro
     """Does what comes through the pipe, until the other end is closed or its process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     group: Group | None = None
+    number: int = 0
     order: str = "start"
     arguments: tuple[Any, ...] = ()
     while True:
@@ -190,7 +198,7 @@ def _work(pipe: Connection, recipes: Sequence[Recipe], shared: list[_Shared], ro
             failure = SimulatorError(f"{type(error).__name__}: {error}")
             answer = _Failure(failure, traceback.format_exc())
         try:
-            pipe.send(answer)
-            order, arguments = pipe.recv()
+            pipe.send((number, answer))
+            number, order, arguments = pipe.recv()
         except (EOFError, OSError):
             return

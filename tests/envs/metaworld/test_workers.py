@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
@@ -64,3 +65,37 @@ def test_a_failure_in_a_worker_is_told_and_a_killed_one_named(make: Make, action
     env.close()
     env.close()  # once more does no harm
     assert not any(process.is_alive() for process in processes)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_reset_gives_up_a_step_that_was_not_finished(
+    make: Make, actions: Draw, interrupted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env, fresh = make(*THREE, workers=2), make(*THREE)
+    env.reset()
+    env.step_async(actions(env, 0))
+    if interrupted:
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "recv", interrupt_the_second())
+            with pytest.raises(KeyboardInterrupt):
+                env.step_wait()
+    env.seed(0)
+    np.testing.assert_array_equal(env.reset(), fresh.reset())
+    for step in range(8):
+        drawn = actions(env, step)
+        for ours, expected in zip(env.step(drawn)[:3], fresh.step(drawn)[:3], strict=True):
+            np.testing.assert_array_equal(ours, expected)
+    assert env.get_attr("name") == list(THREE)
+
+
+def interrupt_the_second() -> Callable[[Connection], object]:
+    """A way to receive that is interrupted after the first answer."""
+    receive, received = Connection.recv, []
+
+    def interrupted(connection: Connection) -> object:
+        if received:
+            raise KeyboardInterrupt
+        received.append(receive(connection))
+        return received[-1]
+
+    return interrupted
