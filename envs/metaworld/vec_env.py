@@ -25,6 +25,13 @@ from robomtl.envs.metaworld.ray import RayWorkers
 from robomtl.envs.metaworld.single_task import OBSERVATION
 from robomtl.envs.metaworld.workers import Recipe, Workers
 
+#: What must come before a step can begin, in each phase but ``"ready"``.
+_BEFORE_A_STEP = {
+    "new": "call reset() before the first step",
+    "stepping": "a step is under way: call step_wait(), or reset() to give it up",
+    "broken off": "the last step or reset was not finished: call reset()",
+}
+
 
 class MetaWorldVecEnv(VecEnv):
     """One environment for each task; environment i is always task i. `make_vec` makes it.
@@ -95,6 +102,7 @@ class MetaWorldVecEnv(VecEnv):
         self._lengths = np.zeros(count, np.int64)
         self._succeeded = np.zeros(count, bool)
         self._begun = time.monotonic()
+        self._phase: Literal["new", "ready", "stepping", "broken off"] = "new"
         # Meta-World's own bounds differ from task to task and are wrong for the goal (issue 599).
         observations = spaces.Box(-np.inf, np.inf, (OBSERVATION + extra,), np.float32)
         super().__init__(count, observations, spaces.Box(-1.0, 1.0, (4,), np.float32))
@@ -143,7 +151,7 @@ class MetaWorldVecEnv(VecEnv):
         return np.arange(episodes) % self.goals
 
     def reset(self) -> NDArray[np.float32]:
-        """Start an episode of every task.
+        """Start an episode of every task; a step that is under way is given up.
 
         Returns:
             (T, 39 + T) the first observations.
@@ -164,8 +172,10 @@ class MetaWorldVecEnv(VecEnv):
                 raise UnknownNameError("goal", goals[index], [f"0 to {self.goals - 1}"])
         self._reset_seeds()
         self._reset_options()
+        self._phase = "broken off"
         self._start(goals)
         self._arrays.success[:] = False
+        self._phase = "ready"
         return self._arrays.observations.copy()
 
     def _start(self, goals: dict[int, int]) -> None:
@@ -183,10 +193,10 @@ class MetaWorldVecEnv(VecEnv):
 
         Raises:
             InvalidActionError: Wrong shape, or a number that is not finite.
-            ResetNeededError: `reset` has not been called.
+            ResetNeededError: `reset` has not been called, or the step before was not finished.
         """
-        if self._goal[0] < 0:
-            raise ResetNeededError("call reset() before the first step")
+        if self._phase != "ready":
+            raise ResetNeededError(_BEFORE_A_STEP[self._phase])
         actions = np.asarray(actions)
         if actions.shape != self._arrays.actions.shape:
             raise InvalidActionError(
@@ -198,8 +208,10 @@ class MetaWorldVecEnv(VecEnv):
                 f"the action for {self.tasks[index]} at step {self._lengths[index]} of its "
                 f"episode is not finite: {actions[index].tolist()}"
             )
+        self._phase = "broken off"
         self._arrays.actions[:] = actions
         self._group.start_step()
+        self._phase = "stepping"
 
     def step_wait(
         self,
@@ -211,7 +223,11 @@ class MetaWorldVecEnv(VecEnv):
 
         Raises:
             SimulatorError: A reward or an observation is not finite, or a worker process died.
+            EnvError: No step is under way.
         """
+        if self._phase != "stepping":
+            raise EnvError("no step is under way: call step_async() first")
+        self._phase = "broken off"
         self._group.finish_step()
         rewards = self._arrays.rewards.astype(np.float32)
         self._returns += self._arrays.rewards * self.action_repeat
@@ -227,6 +243,7 @@ class MetaWorldVecEnv(VecEnv):
                 infos[index] = self._final_info(index)
                 goals[index] = self._choice.next(index)
             self._start(goals)
+        self._phase = "ready"
         return self._arrays.observations.copy(), rewards, dones, infos
 
     def _final_info(self, index: int) -> dict[str, Any]:
@@ -264,12 +281,14 @@ class MetaWorldVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Attributes of the tasks' `SingleTask` objects."""
-        return [self._group.get(index, attr_name) for index in self._indices(indices)]
+        group = self._between_steps()
+        return [group.get(index, attr_name) for index in self._indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Set an attribute of the tasks' `SingleTask` objects."""
+        group = self._between_steps()
         for index in self._indices(indices):
-            self._group.set(index, attr_name, value)
+            group.set(index, attr_name, value)
 
     def env_method(
         self,
@@ -279,8 +298,9 @@ class MetaWorldVecEnv(VecEnv):
         **method_kwargs: Any,
     ) -> list[Any]:
         """Call a method of the tasks' `SingleTask` objects."""
+        group = self._between_steps()
         return [
-            self._group.call(index, method_name, method_args, method_kwargs)
+            group.call(index, method_name, method_args, method_kwargs)
             for index in self._indices(indices)
         ]
 
@@ -289,6 +309,11 @@ class MetaWorldVecEnv(VecEnv):
     ) -> list[bool]:
         """All False: there are no wrappers."""
         return [False for _ in self._indices(indices)]
+
+    def _between_steps(self) -> Group | Workers | RayWorkers:
+        if self._phase == "stepping":
+            raise EnvError(_BEFORE_A_STEP["stepping"])
+        return self._group
 
     def _indices(self, indices: VecEnvIndices) -> list[int]:
         # Not `_get_indices`: Stable-Baselines3 asks before `num_envs` is set.

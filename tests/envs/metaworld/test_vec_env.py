@@ -339,6 +339,50 @@ def test_stepping_before_the_first_reset_says_so(make: Make, actions: Draw) -> N
         env.step(actions(env, 0))
 
 
+def test_a_step_that_is_under_way_is_finished_or_given_up(make: Make, actions: Draw) -> None:
+    env = make(*THREE)
+    env.reset()
+    env.step_async(actions(env, 0))
+    with pytest.raises(ResetNeededError, match=r"under way: call step_wait\(\)"):
+        env.step_async(actions(env, 1))
+    for ask in (
+        lambda: env.get_attr("name"),
+        lambda: env.set_attr("note", "mine"),
+        lambda: env.env_method("reset", 0),
+    ):
+        with pytest.raises(EnvError, match="under way"):
+            ask()
+    env.step_wait()
+    with pytest.raises(EnvError, match="no step is under way"):
+        env.step_wait()
+    env.step(actions(env, 1))
+
+
+def test_after_a_step_that_broke_off_comes_a_reset(
+    make: Make, actions: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env, fresh = make(*THREE), make(*THREE)
+    env.reset()
+    with monkeypatch.context() as patch:
+        patch.setattr(env._group.tasks[1], "step", interrupt)  # type: ignore[union-attr]
+        with pytest.raises(KeyboardInterrupt):
+            env.step(actions(env, 0))
+    with pytest.raises(ResetNeededError, match="not finished"):
+        env.step(actions(env, 0))
+    with pytest.raises(EnvError, match="no step is under way"):
+        env.step_wait()
+    env.seed(0)
+    np.testing.assert_array_equal(env.reset(), fresh.reset())
+    for step in range(8):
+        drawn = actions(env, step)
+        for ours, expected in zip(env.step(drawn)[:3], fresh.step(drawn)[:3], strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+def interrupt(action: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_attributes_and_methods_of_single_tasks_can_be_reached(make: Make) -> None:
     env = make(*THREE)
     env.reset()
