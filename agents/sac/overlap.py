@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
@@ -25,9 +26,14 @@ class Meanwhile(VecEnvWrapper):
         return self.venv.reset()
 
     def step_async(self, actions: Any) -> None:
-        """Begin a step, and work."""
+        """Begin a step, and work; the step is finished if the work fails, whose error is raised."""
         self.venv.step_async(actions)
-        self._work()
+        try:
+            self._work()
+        except BaseException:
+            with suppress(Exception):
+                self.venv.step_wait()
+            raise
 
     def step_wait(self) -> Any:
         """Finish the step."""

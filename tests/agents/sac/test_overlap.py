@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from robomtl.agents.sac import MultiTaskSAC, SACConfig, SettingError
+from robomtl.agents.sac.overlap import Meanwhile
 from tests.agents.sac.worlds import Points
 
 
@@ -50,6 +51,24 @@ def test_updates_come_between_start_and_finish_of_a_step(updates, monkeypatch):
     for step in (5, 6, 7):
         expected += ["start", *[f"update after {step}"] * updates, "finish"]
     assert world.events == expected
+
+
+@pytest.mark.parametrize("step_fails", [False, True])
+def test_a_step_is_finished_when_what_is_done_meanwhile_fails(step_fails):
+    class Failing(Diary):
+        def step_wait(self):
+            found = super().step_wait()
+            if step_fails:
+                raise RuntimeError("the step failed as well")
+            return found
+
+    def work():
+        raise KeyboardInterrupt
+
+    world = Failing()
+    with pytest.raises(KeyboardInterrupt):
+        Meanwhile(world, work).step(np.zeros((3, 2)))
+    assert world.events == ["start", "finish"]
 
 
 @pytest.mark.parametrize("updates", [1, 3])
