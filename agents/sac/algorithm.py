@@ -170,7 +170,12 @@ class MultiTaskSAC(SAC):
             if self._meanwhile is None or self._meanwhile.venv is not env:
                 self._meanwhile = Meanwhile(env, self._train_during_a_step)
             env = self._meanwhile
-        return super().collect_rollouts(env, *args, **kwargs)
+        try:
+            return super().collect_rollouts(env, *args, **kwargs)
+        except BaseException:
+            # The environments may be a step ahead: who learns on begins with new episodes.
+            self._last_obs = None
+            raise
 
     def _store_transition(
         self, replay: Any, action: Any, after: Any, reward: Any, dones: Any, infos: Any

@@ -71,6 +71,28 @@ def test_a_step_is_finished_when_what_is_done_meanwhile_fails(step_fails):
     assert world.events == ["start", "finish"]
 
 
+@pytest.mark.parametrize("overlap", [False, True])
+def test_learning_on_after_an_interruption_remembers_steps_that_were_made(overlap):
+    class Interrupted(Points):
+        steps = 0
+
+        def step_wait(self):
+            found = super().step_wait()
+            self.steps += 1
+            if self.steps == 8:
+                raise KeyboardInterrupt
+            return found
+
+    model = make(Interrupted(), overlap=overlap)
+    with pytest.raises(KeyboardInterrupt):
+        model.learn(3 * 20)
+    model.learn(3 * 4, reset_num_timesteps=False)
+    replay = model.replay_buffer
+    assert replay.total == 11
+    before, after = replay.rows[:, :11, :4], replay.rows[:, :11, 4:8]
+    np.testing.assert_allclose(after[..., :2], before[..., :2] + after[..., 2:], atol=1e-6)
+
+
 @pytest.mark.parametrize("updates", [1, 3])
 def test_counters_are_those_of_learning_after_the_step(updates):
     one, other = (
