@@ -198,7 +198,22 @@ def _work(pipe: Connection, recipes: Sequence[Recipe], shared: list[_Shared], ro
             failure = SimulatorError(f"{type(error).__name__}: {error}")
             answer = _Failure(failure, traceback.format_exc())
         try:
-            pipe.send((number, answer))
+            _send_answer(pipe, number, answer)
             number, order, arguments = pipe.recv()
         except (EOFError, OSError):
             return
+
+
+def _send_answer(pipe: Connection, number: int, answer: Any) -> None:
+    """Nothing has gone through the pipe yet when it turns out that an answer cannot be pickled."""
+    try:
+        pipe.send((number, answer))
+    except (EOFError, OSError):
+        raise
+    except Exception as error:
+        kind = type(answer).__name__
+        failure = TypeError(
+            f"the answer, a {kind}, cannot be sent from a worker process ({error}); with workers=1 "
+            "it need not be"
+        )
+        pipe.send((number, _Failure(failure, traceback.format_exc())))

@@ -67,6 +67,13 @@ def test_a_failure_in_a_worker_is_told_and_a_killed_one_named(make: Make, action
     assert not any(process.is_alive() for process in processes)
 
 
+def test_what_cannot_be_sent_from_a_worker_is_told_and_does_not_end_it(make: Make) -> None:
+    env = make(*THREE, workers=2)
+    with pytest.raises(TypeError, match="cannot be sent from a worker"):
+        env.get_attr("simulator", 0)
+    assert env.get_attr("name") == list(THREE)
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_reset_gives_up_a_step_that_was_not_finished(
     make: Make, actions: Draw, interrupted: bool, monkeypatch: pytest.MonkeyPatch
