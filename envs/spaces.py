@@ -10,12 +10,17 @@ from gymnasium import spaces
 #: Bounds of gripper positions in metres, RLBench's, as (low, high) of x, y and z.
 ACTION_BOUNDS = np.array([[-0.275, 0.775], [-0.655, 0.655], [0.752, 1.752]])
 
-#: x y z, qx qy qz qw, gripper_open.
-ACTION_SPACE = spaces.Box(
-    low=np.array([*ACTION_BOUNDS[:, 0], -1, -1, -1, -1, 0], dtype=np.float64),
-    high=np.array([*ACTION_BOUNDS[:, 1], 1, 1, 1, 1, 1], dtype=np.float64),
-    dtype=np.float64,
-)
+
+def action_space() -> spaces.Box[np.float64]:
+    """The space of actions: x y z, qx qy qz qw, gripper_open.
+
+    A new one each time, since a space has the generator that samples from it.
+    """
+    return spaces.Box(
+        low=np.array([*ACTION_BOUNDS[:, 0], -1, -1, -1, -1, 0], dtype=np.float64),
+        high=np.array([*ACTION_BOUNDS[:, 1], 1, 1, 1, 1, 1], dtype=np.float64),
+        dtype=np.float64,
+    )
 
 
 def observation_space(

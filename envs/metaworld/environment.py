@@ -18,7 +18,7 @@ from robomtl.envs.exceptions import (
     UnreachablePoseError,
 )
 from robomtl.envs.robot import RobotEnv, check_variation
-from robomtl.envs.spaces import ACTION_SPACE, observation_space
+from robomtl.envs.spaces import action_space, observation_space
 
 if TYPE_CHECKING:
     from robomtl.envs.metaworld.cameras import Cameras
@@ -76,7 +76,7 @@ class MetaWorldEnv(RobotEnv):
         self.image_size = image_size
         self.max_steps = self.step_limit(task) if max_steps is None else max_steps
         self.strict = strict
-        self.action_space = ACTION_SPACE
+        self.action_space = action_space()
         from robomtl.envs.metaworld.robot import Robot
 
         self._robot = Robot(task, visuals=bool(cameras))

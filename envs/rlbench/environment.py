@@ -26,7 +26,7 @@ from robomtl.envs.rlbench.randomness import Randomness
 from robomtl.envs.rlbench.simulator import SIMULATOR, Settings
 from robomtl.envs.rlbench.tasks import MAX_STEPS, task_class, variation_count
 from robomtl.envs.robot import RobotEnv, check_variation
-from robomtl.envs.spaces import ACTION_SPACE, observation_space
+from robomtl.envs.spaces import action_space, observation_space
 
 _MAX_ATTEMPTS = 10  # RLBench's own number
 
@@ -86,7 +86,7 @@ class RLBenchEnv(RobotEnv):
         self.image_size = image_size
         self.max_steps = MAX_STEPS if max_steps is None else max_steps
         self.strict = strict
-        self.action_space = ACTION_SPACE
+        self.action_space = action_space()
         # `Observation` is the dict that the space is of.
         self.observation_space = observation_space(self.cameras, image_size)  # type: ignore[assignment]
         self._settings = Settings(self.cameras, image_size, headless)

@@ -18,7 +18,7 @@ from robomtl.envs.exceptions import (
     UnreachablePoseError,
 )
 from robomtl.envs.robot import RobotEnv, check_variation
-from robomtl.envs.spaces import ACTION_SPACE, observation_space
+from robomtl.envs.spaces import action_space, observation_space
 from robomtl.envs.tabletop.cameras import extrinsics, intrinsics
 from robomtl.envs.tabletop.episode import Episode
 from robomtl.envs.tabletop.expert import collect_demo
@@ -87,7 +87,7 @@ class TabletopEnv(RobotEnv):
         self.strict = strict
         self.look = look
         self.render_mode = render_mode
-        self.action_space = ACTION_SPACE
+        self.action_space = action_space()
         things = 7 * len(self._episode.world.bodies)
         # `Observation` is the dict that the space is of.
         self.observation_space = observation_space(self.cameras, image_size, things)  # type: ignore[assignment]

@@ -78,6 +78,15 @@ def test_a_reset_without_a_seed_draws_the_next_scene_of_the_last_seed() -> None:
     assert not np.array_equal(scene(), others[0])
 
 
+def test_an_environments_seed_fixes_the_actions_that_it_samples() -> None:
+    env, other = (envs.make("reach_target", cameras=()) for _ in range(2))
+    env.action_space.seed(0)
+    first = env.action_space.sample()
+    env.action_space.seed(0)
+    other.action_space.seed(7)
+    np.testing.assert_array_equal(env.action_space.sample(), first)
+
+
 def test_render_shows_the_scene_to_people_in_its_mode_only() -> None:
     env = envs.make("reach_target", cameras=(), render_mode="rgb_array")
     env.reset(seed=0)
