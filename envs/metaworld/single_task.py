@@ -21,6 +21,24 @@ OBSERVATION = 39
 REWARDS = ("v1", "v2")
 
 
+def check_settings(reward: str, horizon: int, action_repeat: int) -> None:
+    """Refuses settings that no task can have; see `SingleTask` for what they mean.
+
+    Raises:
+        UnknownNameError: There is no such reward.
+        EnvError: The horizon is not a positive multiple of `action_repeat`.
+    """
+    if reward not in REWARDS:
+        raise UnknownNameError("reward", reward, REWARDS)
+    if horizon < 1:
+        raise EnvError(f"the horizon must be at least 1 step, not {horizon}")
+    if action_repeat < 1 or horizon % action_repeat:
+        raise EnvError(
+            f"action_repeat must be at least 1 and divide the horizon, {horizon}; "
+            f"it is {action_repeat}"
+        )
+
+
 class SingleTask:
     """Steps one task; observations show the goal, as in all MT benchmarks.
 
@@ -49,15 +67,7 @@ class SingleTask:
         action_repeat: int = 1,
         visuals: bool = False,
     ) -> None:
-        if reward not in REWARDS:
-            raise UnknownNameError("reward", reward, REWARDS)
-        if horizon < 1:
-            raise EnvError(f"the horizon must be at least 1 step, not {horizon}")
-        if action_repeat < 1 or horizon % action_repeat:
-            raise EnvError(
-                f"action_repeat must be at least 1 and divide the horizon, {horizon}; "
-                f"it is {action_repeat}"
-            )
+        check_settings(reward, horizon, action_repeat)
         self.name = name
         self.reward = reward
         self.goals = goals

@@ -22,7 +22,7 @@ from robomtl.envs.exceptions import (
 from robomtl.envs.metaworld.goal_choice import GoalChoice
 from robomtl.envs.metaworld.group import Arrays, Group
 from robomtl.envs.metaworld.ray import RayWorkers
-from robomtl.envs.metaworld.single_task import OBSERVATION
+from robomtl.envs.metaworld.single_task import OBSERVATION, check_settings
 from robomtl.envs.metaworld.workers import Recipe, Workers
 
 #: What must come before a step can begin, in each phase but ``"ready"``.
@@ -77,6 +77,7 @@ class MetaWorldVecEnv(VecEnv):
         count = len(self.tasks)
         if not 1 <= workers <= count:
             raise EnvError(f"workers must be 1 to the number of tasks, {count}; got {workers}")
+        check_settings(reward, horizon, action_repeat)  # an error in a worker has another class
         self.goals = len(goals[self.tasks[0]])
         self.horizon = horizon
         self.action_repeat = action_repeat

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from robomtl.envs import SimulatorError
+from robomtl.envs import EnvError, SimulatorError, UnknownNameError
 from robomtl.envs.metaworld.vec_env import MetaWorldVecEnv
 
 Make = Callable[..., MetaWorldVecEnv]
@@ -65,6 +65,16 @@ def test_a_failure_in_a_worker_is_told_and_a_killed_one_named(make: Make, action
     env.close()
     env.close()  # once more does no harm
     assert not any(process.is_alive() for process in processes)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_wrong_settings_are_refused_alike(make: Make, workers: int) -> None:
+    with pytest.raises(UnknownNameError, match="'v3'; valid: v1, v2"):
+        make(*THREE, reward="v3", workers=workers)
+    for settings in ({"horizon": 0}, {"action_repeat": 4}):
+        with pytest.raises(EnvError, match="must be at least 1") as caught:
+            make(*THREE, **settings, workers=workers)
+        assert caught.type is EnvError
 
 
 def test_what_cannot_be_sent_from_a_worker_is_told_and_does_not_end_it(make: Make) -> None:
