@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ def benchmark_goals(
 ) -> dict[str, Array]:
     """The goals of some tasks of a benchmark, from the cache where they are in it.
 
+    Warns if they are not and cannot be added to it.
+
     Args:
         benchmark: One of `BENCHMARKS`.
         tasks: Of this benchmark.
@@ -63,7 +66,7 @@ def benchmark_goals(
     goals = _read(path, everything, count)
     if goals is None:
         goals = draw_goals(everything, seed, count)
-        _write(path, goals)
+        _keep(path, goals)
     return {task: goals[task] for task in tasks}
 
 
@@ -115,7 +118,15 @@ def _read(path: Path, tasks: Sequence[str], count: int) -> dict[str, Array] | No
     return goals if sound else None
 
 
-def _write(path: Path, goals: dict[str, Array]) -> None:
+def _keep(path: Path, goals: dict[str, Array]) -> None:
+    """Writes a file of the cache, or warns: goals that were drawn serve without it."""
     content = io.BytesIO()
     np.savez(content, **goals)  # type: ignore[arg-type]  # numpy types its keywords as one of its own
-    write_atomically(path, content.getvalue())
+    try:
+        write_atomically(path, content.getvalue())
+    except OSError as error:
+        warnings.warn(
+            f"the goals cannot be kept in {path.parent}, so they are drawn anew each time "
+            f"({error}): set $XDG_CACHE_HOME to a folder that can be written to",
+            stacklevel=3,
+        )

@@ -95,6 +95,17 @@ def test_goals_are_drawn_once_and_then_read(
         benchmark_goals("MT1", ("reach-v3",), 1, 2)
 
 
+def test_goals_that_cannot_be_kept_serve_nonetheless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = benchmark_goals("MT1", ("reach-v3",), 0, 2)
+    (tmp_path / "robomtl").write_text("a file where the cache's folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.warns(UserWarning, match=r"goals cannot be kept in .*XDG_CACHE_HOME") as caught:
+        assert_equal(benchmark_goals("MT1", ("reach-v3",), 0, 2), expected)
+    assert len(caught) == 1
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 half a file", b"\x80\x04N."])
 def test_a_damaged_cache_is_drawn_anew(
     damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
