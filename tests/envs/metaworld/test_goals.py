@@ -119,6 +119,19 @@ def test_a_damaged_cache_is_drawn_anew(
     assert file.read_bytes() == whole
 
 
+def test_no_damaged_byte_in_the_cache_is_more_than_a_reason_to_draw_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    goals = benchmark_goals("MT1", ("reach-v3",), 0, 2)
+    monkeypatch.setattr(module, "draw_goals", lambda *_: goals)
+    (file,) = cache_folder().iterdir()
+    whole = file.read_bytes()
+    for place, byte in enumerate(whole):
+        file.write_bytes(whole[:place] + bytes([byte ^ 1]) + whole[place + 1 :])
+        assert_equal(benchmark_goals("MT1", ("reach-v3",), 0, 2), goals)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
