@@ -103,7 +103,7 @@ class MetaWorldVecEnv(VecEnv):
         self._lengths = np.zeros(count, np.int64)
         self._succeeded = np.zeros(count, bool)
         self._begun = time.monotonic()
-        self._phase: Literal["new", "ready", "stepping", "broken off"] = "new"
+        self._phase: Literal["new", "ready", "stepping", "broken off", "closed"] = "new"
         # Meta-World's own bounds differ from task to task and are wrong for the goal (issue 599).
         observations = spaces.Box(-np.inf, np.inf, (OBSERVATION + extra,), np.float32)
         super().__init__(count, observations, spaces.Box(-1.0, 1.0, (4,), np.float32))
@@ -159,7 +159,9 @@ class MetaWorldVecEnv(VecEnv):
 
         Raises:
             UnknownNameError: `set_options` gave one that is not ``goal``.
+            EnvError: The environment is closed.
         """
+        self._refuse_if_closed()
         goals = {}
         for index in range(self.num_envs):
             seed, options = self._seeds[index], self._options[index]
@@ -195,7 +197,9 @@ class MetaWorldVecEnv(VecEnv):
         Raises:
             InvalidActionError: Wrong shape, or a number that is not finite.
             ResetNeededError: `reset` has not been called, or the step before was not finished.
+            EnvError: The environment is closed.
         """
+        self._refuse_if_closed()
         if self._phase != "ready":
             raise ResetNeededError(_BEFORE_A_STEP[self._phase])
         actions = np.asarray(actions)
@@ -224,8 +228,9 @@ class MetaWorldVecEnv(VecEnv):
 
         Raises:
             SimulatorError: A reward or an observation is not finite, or a worker process died.
-            EnvError: No step is under way.
+            EnvError: No step is under way, or the environment is closed.
         """
+        self._refuse_if_closed()
         if self._phase != "stepping":
             raise EnvError("no step is under way: call step_async() first")
         self._phase = "broken off"
@@ -281,12 +286,20 @@ class MetaWorldVecEnv(VecEnv):
         self._reset_seeds()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Attributes of the tasks' `SingleTask` objects."""
+        """Attributes of the tasks' `SingleTask` objects.
+
+        Raises:
+            EnvError: A step is under way, or the environment is closed.
+        """
         group = self._between_steps()
         return [group.get(index, attr_name) for index in self._indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of the tasks' `SingleTask` objects."""
+        """Set an attribute of the tasks' `SingleTask` objects.
+
+        Raises:
+            EnvError: A step is under way, or the environment is closed.
+        """
         group = self._between_steps()
         for index in self._indices(indices):
             group.set(index, attr_name, value)
@@ -298,7 +311,11 @@ class MetaWorldVecEnv(VecEnv):
         indices: VecEnvIndices = None,
         **method_kwargs: Any,
     ) -> list[Any]:
-        """Call a method of the tasks' `SingleTask` objects."""
+        """Call a method of the tasks' `SingleTask` objects.
+
+        Raises:
+            EnvError: A step is under way, or the environment is closed.
+        """
         group = self._between_steps()
         return [
             group.call(index, method_name, method_args, method_kwargs)
@@ -311,7 +328,12 @@ class MetaWorldVecEnv(VecEnv):
         """All False: there are no wrappers."""
         return [False for _ in self._indices(indices)]
 
+    def _refuse_if_closed(self) -> None:
+        if self._phase == "closed":
+            raise EnvError("the environment is closed: make another")
+
     def _between_steps(self) -> Group | Workers | RayWorkers:
+        self._refuse_if_closed()
         if self._phase == "stepping":
             raise EnvError(_BEFORE_A_STEP["stepping"])
         return self._group
@@ -323,5 +345,6 @@ class MetaWorldVecEnv(VecEnv):
         return [indices] if isinstance(indices, int) else list(indices)
 
     def close(self) -> None:
-        """End the worker processes, if any."""
+        """End the worker processes, if any, and all use of this object."""
+        self._phase = "closed"
         self._group.close()

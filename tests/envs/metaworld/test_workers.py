@@ -84,6 +84,22 @@ def test_what_cannot_be_sent_from_a_worker_is_told_and_does_not_end_it(make: Mak
     assert env.get_attr("name") == list(THREE)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_closed_environment_refuses_to_go_on(make: Make, actions: Draw, workers: int) -> None:
+    env = make(*THREE, workers=workers)
+    env.reset()
+    env.step_async(actions(env, 0))
+    env.close()
+    for use in (
+        lambda: env.step(actions(env, 0)),
+        env.step_wait,
+        env.reset,
+        lambda: env.get_attr("name"),
+    ):
+        with pytest.raises(EnvError, match="the environment is closed"):
+            use()
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_reset_gives_up_a_step_that_was_not_finished(
     make: Make, actions: Draw, interrupted: bool, monkeypatch: pytest.MonkeyPatch
