@@ -119,8 +119,9 @@ def fixed_interval(length: int, count: int = 20) -> list[int]:
 
     PerAct also returns frame 0, leaves out the last frame unless the interval meets it, and fails
     for fewer than `count` frames. Here 0 is left out, the last is in, and the interval is at least
-    1, so that the result is what every method promises. There are `count` keyframes or more,
-    because the interval is rounded down.
+    1, so that the result is what every method promises. Of more than `count` frames there are
+    `count` keyframes or more, because the interval is rounded down; of `count` or fewer, all but
+    frame 0.
     """
     interval = max(1, length // count)
     return [*range(interval, length - 1, interval), length - 1]

@@ -211,6 +211,15 @@ def test_fixed_interval_is_a_twentieth_of_the_demo() -> None:
     assert find_keyframes(record("o" * 4, "-" * 4), "fixed_interval") == [1, 2, 3]
 
 
+@pytest.mark.parametrize("length", [2, 10, 19, 20, 21, 39, 40, 59])
+def test_fixed_interval_finds_count_or_more_in_all_but_short_demos(length: int) -> None:
+    found = find_keyframes(record("o" * length, "-" * length), "fixed_interval", count=20)
+    if length > 20:
+        assert len(found) >= 20
+    else:
+        assert found == list(range(1, length))
+
+
 def test_random_keyframes_depend_on_the_generator_alone() -> None:
     demo = record("o" * 100, "-" * 100)
     first, again, other = (
