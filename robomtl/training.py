@@ -99,7 +99,7 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         on_checkpoint: Called after every checkpoint with the iteration and the policy so far.
 
     Raises:
-        ExperimentError: An interval is below 1.
+        ExperimentError: The iterations or an interval are below 1.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
@@ -111,7 +111,7 @@ class _Run:
     """Everything that changes while training."""
 
     def __init__(self, config: TrainConfig, out: Path) -> None:
-        check_steps(config, "checkpoint_interval", "log_interval")
+        check_steps(config, "iterations", "checkpoint_interval", "log_interval")
         self.config = config
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)

@@ -234,8 +234,8 @@ def test_a_nan_in_the_data_names_task_and_step_and_keeps_the_last_checkpoint(
     assert not (tmp_path / "bad" / "checkpoints" / "last.pt").exists()
 
 
-@pytest.mark.parametrize("name", ["checkpoint_interval", "log_interval"])
-def test_an_interval_of_no_steps_is_refused_before_anything_is_written(config, tmp_path, name):
+@pytest.mark.parametrize("name", ["iterations", "checkpoint_interval", "log_interval"])
+def test_a_number_of_no_steps_is_refused_before_anything_is_written(config, tmp_path, name):
     with pytest.raises(ExperimentError, match=f"{name} is at least 1 step, not 0"):
         train(replace(config, **{name: 0}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
