@@ -28,6 +28,7 @@ from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.data.atomic import write_atomically
 from robomtl.metrics import Metrics
+from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
 
 # On the command line, what to learn from is given in one of several ways.
@@ -99,7 +100,7 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         on_checkpoint: Called after every checkpoint with the iteration and the policy so far.
 
     Raises:
-        ExperimentError: The iterations or an interval are below 1.
+        ExperimentError: The iterations or an interval are below 1, or the seed is negative.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
@@ -112,6 +113,7 @@ class _Run:
 
     def __init__(self, config: TrainConfig, out: Path) -> None:
         check_steps(config, "iterations", "checkpoint_interval", "log_interval")
+        check_seed(config.seed)
         self.config = config
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)

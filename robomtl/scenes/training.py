@@ -34,6 +34,7 @@ from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
 from robomtl.scenes.written import write_json
+from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
 
 
@@ -104,7 +105,8 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         Metrics of the tasks on the "validation" and the "test" images.
 
     Raises:
-        ExperimentError: A primary task is not among the tasks, or a number is below 1.
+        ExperimentError: A primary task is not among the tasks, a number is below 1, or the seed is
+            negative.
         RunFolderError: There is no run to take the encoder from.
         DataError: The scenes cannot be read.
         AgentError: Tasks and architecture do not go together, or there are too few images for a
@@ -120,13 +122,15 @@ def check_training(config: SceneTrainConfig) -> None:
     """Refuse numbers and primary tasks that make no sense, before anything is read or trained.
 
     Raises:
-        ExperimentError: A primary task is not among the tasks, or a number is below 1.
+        ExperimentError: A primary task is not among the tasks, a number is below 1, or the seed is
+            negative.
     """
     if strangers := sorted(set(config.primary) - set(config.tasks)):
         raise ExperimentError(
             f"primary tasks {strangers} are not among the tasks {list(config.tasks)}"
         )
     check_steps(config, "iterations", "checkpoint_interval", "log_interval", "affinity_interval")
+    check_seed(config.seed)
 
 
 class _Run:

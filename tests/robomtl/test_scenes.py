@@ -163,6 +163,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(config, tm
     out = tmp_path / "run"
     with pytest.raises(ExperimentError, match=r"\['noise'\] are not among the tasks"):
         train_scenes(replace(config, primary=("noise",)), out)
+    with pytest.raises(ExperimentError, match="seed must be 0 or more, not -1"):
+        train_scenes(replace(config, seed=-1), out)
     with pytest.raises(DataError, match="robomtl scenes collect"):
         train_scenes(replace(config, data=tmp_path / "nowhere.npz"), out)
     with pytest.raises(ArchitectureError, match="need sharing 'half'"):

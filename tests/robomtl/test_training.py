@@ -241,6 +241,12 @@ def test_a_number_of_no_steps_is_refused_before_anything_is_written(config, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_a_negative_seed_is_refused_before_anything_is_written(config, tmp_path):
+    with pytest.raises(ExperimentError, match="seed must be 0 or more, not -1"):
+        train(replace(config, seed=-1), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_unknown_method_is_refused_before_anything_is_written(config, tmp_path):
     with pytest.raises(UnknownMethodError, match="equal"):
         train(replace(config, method="magic"), tmp_path / "run")
