@@ -14,6 +14,7 @@ from rich.table import Table
 from robomtl import envs
 from robomtl.data import DemoKey, DemoStore
 from robomtl.data.atomic import write_atomically
+from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
@@ -66,8 +67,9 @@ def planned(config: CollectConfig) -> list[DemoKey]:
     Raises:
         UnknownNameError: There is no such task or variation.
         MissingSimulatorError: The simulator is not installed.
-        ExperimentError: No demonstration, or seeds that are kept for evaluation.
+        ExperimentError: A task twice, no demonstration, or seeds that are kept for evaluation.
     """
+    check_distinct("tasks", config.tasks)
     if config.demos_per_task < 1:
         raise ExperimentError(f"demos per task must be at least 1, not {config.demos_per_task}")
     last = config.seed + config.demos_per_task - 1

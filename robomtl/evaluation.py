@@ -18,6 +18,7 @@ from robomtl.confidence import wilson_interval
 from robomtl.data import DemoKey
 from robomtl.data.atomic import write_atomically
 from robomtl.devices import Device, resolve_device
+from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment
 from robomtl.envs.robot import check_variation
 from robomtl.episode import Episode, run_episode
@@ -72,8 +73,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
 
     Raises:
         RunFolderError: `run` holds no policy.
-        ExperimentError: A task the policy was not trained on, no episode, or training has replaced
-            the policy since.
+        ExperimentError: A task the policy was not trained on, or one twice, no episode, or training
+            has replaced the policy since.
         UnknownNameError: The simulator has no such task or variation.
         MissingSimulatorError: The simulator is not installed.
         JobError: An episode raised an error; the message names it. Finished ones are kept.
@@ -223,6 +224,7 @@ def _tasks(config: EvaluateConfig, policy: KeyframePolicy) -> tuple[str, ...]:
             f"the policy was not trained on {', '.join(sorted(unknown))}; its tasks: "
             f"{', '.join(policy.tasks)}"
         )
+    check_distinct("tasks", config.tasks)
     return config.tasks or policy.tasks
 
 

@@ -126,6 +126,16 @@ def test_demonstrations_cannot_use_the_seeds_of_the_evaluation(refused, tmp_path
     assert "500000" in message
 
 
+def test_a_task_named_twice_is_refused(refused, smoke, tmp_path):
+    tasks = ("--tasks", "reach_target", "push_button", "reach_target")
+    evaluations = set((smoke / "run" / "evaluations").iterdir())
+    for command in (("collect", "--out", tmp_path / "demos"), ("evaluate", smoke / "run")):
+        message = refused(*command, *tasks)
+        assert "name ['reach_target'] more than once" in message
+    assert set((smoke / "run" / "evaluations").iterdir()) == evaluations
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_error_in_a_worker_names_the_job(refused, tmp_path):
     damaged = tmp_path / "reach_target" / "variation0" / "demo_000007.npz"
     damaged.parent.mkdir(parents=True)
