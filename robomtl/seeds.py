@@ -1,5 +1,8 @@
 """Seeds that trainings take."""
 
+from collections.abc import Sequence
+
+from robomtl.distinct import check_distinct
 from robomtl.exceptions import ExperimentError
 
 
@@ -11,3 +14,14 @@ def check_seed(seed: int) -> None:
     """
     if seed < 0:
         raise ExperimentError(f"the seed must be 0 or more, not {seed}")
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that cannot all count as trainings of their own.
+
+    Raises:
+        ExperimentError: One is negative, or there twice.
+    """
+    for seed in seeds:
+        check_seed(seed)
+    check_distinct("seeds", seeds)

@@ -14,6 +14,7 @@ from tyro.conf import Suppress, arg
 
 from robomtl.data.atomic import write_atomically
 from robomtl.data.exceptions import DatasetInUseError
+from robomtl.distinct import check_distinct
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.progress import console
 from robomtl.rl.aggregate import AGGREGATES, bootstrap_interval
@@ -22,6 +23,7 @@ from robomtl.rl.outcome import Outcome, joined, outcome_of
 from robomtl.rl.plots import draw_conflict, draw_success, draw_tasks
 from robomtl.rl.tables import show
 from robomtl.rl.training import RLTrainConfig, check_training, train_rl
+from robomtl.seeds import check_seeds
 
 SINGLE = "single_task"
 
@@ -61,7 +63,8 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
         "final" and "max_over_time" success, curves and the medians of gradient conflict.
 
     Raises:
-        ExperimentError: No method or no seed, one named twice, or what `train_rl` refuses.
+        ExperimentError: No method or no seed, one named twice, a negative seed, or what `train_rl`
+            refuses.
         RunFolderError: Another process has not finished a run yet.
         CheckpointError: The folder holds runs with other settings.
         MethodError: There is no such method, and the message lists those there are.
@@ -69,9 +72,8 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     """
     if not config.methods or not config.seeds:
         raise ExperimentError("name at least one method and one seed to compare")
-    for what, given in (("methods", config.methods), ("seeds", config.seeds)):
-        if len(set(given)) < len(given):
-            raise ExperimentError(f"{what} to compare must be there once each; got {list(given)}")
+    check_distinct("methods", config.methods)
+    check_seeds(config.seeds)
     training = config.training
     card = protocol_card(training.protocol, training.overrides, training.tasks)
     for method in config.methods:

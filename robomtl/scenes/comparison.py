@@ -20,6 +20,7 @@ from robomtl.progress import console
 from robomtl.scenes.plan import Plan, SharedSceneTrainConfig
 from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
 from robomtl.scenes.written import write_json
+from robomtl.seeds import check_seeds
 
 SINGLE = "single-task"
 
@@ -75,8 +76,8 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     Numbers that cannot be told, such as what is gained over an error of 0, are null in the file.
 
     Raises:
-        ExperimentError: No method or no seed, a primary task that is not among the tasks, or an
-            interval below 1.
+        ExperimentError: No method or no seed, a seed that is negative or there twice, a primary
+            task that is not among the tasks, or an interval below 1.
         DataError: The scenes cannot be read.
         AgentError: There is no such task, or there are too few images for a batch.
         CheckpointError: The folder holds runs with other settings.
@@ -85,6 +86,7 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     """
     if not config.methods or not config.seeds:
         raise ExperimentError("name at least one method and one seed to compare")
+    check_seeds(config.seeds)
     plan = Plan(config.training, config.out)
     for method in config.methods:
         plan.check(method)

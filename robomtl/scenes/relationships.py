@@ -31,6 +31,7 @@ from robomtl.scenes.plan import Plan, SharedSceneTrainConfig, quality
 from robomtl.scenes.plots import RelationshipPanel, draw_relationships
 from robomtl.scenes.training import by_name, check_training, checkpoint_of, train_scenes
 from robomtl.scenes.written import write_json
+from robomtl.seeds import check_seeds
 
 ACTUAL = "trained in pairs"
 ANGLE = "gradient angle"
@@ -108,8 +109,8 @@ def scene_relationships(config: SceneRelationshipsConfig) -> Relationships:
     paper's code takes that of the moment, which falls to zero.
 
     Raises:
-        ExperimentError: Fewer than three tasks, a primary task that is not among them, no seed,
-            no `affinity_interval`, or an interval below 1.
+        ExperimentError: Fewer than three tasks, a primary task that is not among them, no seed, one
+            that is negative or there twice, no `affinity_interval`, or an interval below 1.
         DataError: The scenes cannot be read.
         CheckpointError: The folder holds runs with other settings.
     """
@@ -165,6 +166,7 @@ def _check(config: SceneRelationshipsConfig) -> None:
         raise ExperimentError(f"to rank sources takes three tasks at least, not {list(tasks)}")
     if not config.seeds or config.training.affinity_interval is None:
         raise ExperimentError("give at least one seed, and an affinity_interval")
+    check_seeds(config.seeds)
 
 
 def _measure(plan: Plan, seed: int, config: SharedSceneTrainConfig) -> dict[str, Tensor]:

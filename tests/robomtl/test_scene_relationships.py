@@ -309,6 +309,13 @@ def test_relationships_that_make_no_sense_are_refused(config, tmp_path, change, 
     assert not list(tmp_path.iterdir())
 
 
+def test_one_seed_does_not_count_twice(config, tmp_path):
+    twice = SceneRelationshipsConfig(out=tmp_path, seeds=(0, 0), training=config)
+    with pytest.raises(ExperimentError, match="more than once"):
+        scene_relationships(twice)
+    assert not list(tmp_path.iterdir())
+
+
 def test_correlations_without_a_meaning_are_null_and_never_the_best(tmp_path):
     correlations = {"first": math.nan, "second": 0.5, "third": 0.2}
     found = Relationships(

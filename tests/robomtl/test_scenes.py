@@ -349,6 +349,16 @@ def test_a_comparison_of_nothing_is_refused(config, tmp_path):
         compare_scenes(SceneCompareConfig(out=tmp_path, methods=(), training=config))
 
 
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [((0, 1, 0), r"\[0, 1, 0\] name \[0\] more than once"), ((0, -1), "0 or more, not -1")],
+)
+def test_seeds_that_are_no_trainings_of_their_own_are_refused(config, tmp_path, seeds, message):
+    with pytest.raises(ExperimentError, match=message):
+        compare_scenes(SceneCompareConfig(out=tmp_path / "out", seeds=seeds, training=config))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory):
     """A collection of two tasks by two processes."""
