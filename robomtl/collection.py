@@ -14,6 +14,7 @@ from rich.table import Table
 from robomtl import envs
 from robomtl.data import DemoKey, DemoStore
 from robomtl.data.atomic import write_atomically
+from robomtl.data.rlbench.folder import holds_episodes
 from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment
 from robomtl.exceptions import ExperimentError
@@ -97,7 +98,8 @@ def collect(config: CollectConfig) -> list[Collected]:
 
     Raises:
         JobError: An expert failed; the message names task and seed. What was collected is kept.
-        ExperimentError: The folder has demonstrations that were recorded in another way.
+        ExperimentError: The folder has demonstrations that were recorded in another way, or
+            episodes that RLBench saved.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
     envs.environment_class(config.simulator).check_cameras(config.cameras)
@@ -117,10 +119,15 @@ def collect(config: CollectConfig) -> list[Collected]:
 
 
 def _check_recording(config: CollectConfig) -> None:
-    """Refuses to mix simulators, or kinds of images, in one folder.
+    """Refuses to mix simulators, kinds of images, or formats in one folder.
 
     `recording.json` says what a folder holds; without it, that is demonstrations of the tabletop.
     """
+    if config.out.is_dir() and holds_episodes(config.out):
+        raise ExperimentError(
+            f"{config.out} holds episodes in RLBench's saved format, which no others can join: "
+            "choose another folder with --out"
+        )
     file = config.out / "recording.json"
     tabletop: dict[str, Any] = {"simulator": "tabletop"}
     ours: dict[str, Any] = {"simulator": config.simulator}

@@ -134,6 +134,13 @@ def test_demonstrations_with_images_of_their_own_need_no_states(
     assert "nor front_rgb" in refused(*again, "--cameras", "wrist", "front")
 
 
+def test_nothing_is_collected_among_saved_episodes(refused, copied: Path) -> None:
+    before = sorted(copied.rglob("*"))
+    message = refused("collect", "--tasks", "push_button", *ONE, "--out", copied)
+    assert f"{copied} holds episodes in RLBench's saved format" in message
+    assert sorted(copied.rglob("*")) == before
+
+
 @pytest.mark.parametrize("kind", ["exported", "store"])
 def test_a_policy_learns_from_a_folder_of_demonstrations(
     printed, request: pytest.FixtureRequest, tmp_path: Path, kind: str
