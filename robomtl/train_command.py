@@ -7,11 +7,12 @@ from typing import Annotated
 from tyro.conf import arg
 
 from robomtl.agents import check_image_size
+from robomtl.data import open_demos
 from robomtl.devices import resolve_device
 from robomtl.keyframing import KeyframesConfig, keyframes
 from robomtl.parallel import cores
 from robomtl.progress import console
-from robomtl.training import SOURCE, TrainConfig, train
+from robomtl.training import SOURCE, TrainConfig, check_training, train
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,26 @@ def train_command(config: TrainCommandConfig) -> Path:
     """Trains, or continues, and returns the path of the policy.
 
     Raises:
-        ExperimentError: This machine does not have the device, or `demos` lacks a task.
+        ExperimentError: This machine does not have the device, `demos` lacks a task, or a number is
+            too small.
         JobError: A demonstration has no such images, or cannot be read.
         DataError: `demos` is no folder of demonstrations.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         AgentError: The policy cannot have images of that size, or a batch does not have a sample of
             each task.
+        MethodError: There is no such method, or it lacks tasks or weights that it needs.
         NonFiniteLossError: A loss is NaN or infinite.
     """
     training = replace(config.training, device=resolve_device(config.training.device))
     if config.demos is not None:
         check_image_size(config.image_size, config.image_size, training.network)
+        check_training(training, training.tasks or _tasks(config.demos))
         training = replace(training, data=keyframes(config.keyframes(config.demos)).path)
     policy = train(training, config.out)
     console.print(f"Policy: {policy}", soft_wrap=True)  # a path that can be copied
     return policy
+
+
+def _tasks(demos: Path) -> list[str]:
+    keys = open_demos(demos).keys()
+    return sorted({key.task for key in keys})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from robomtl.agents.batch import Batch
 from robomtl.agents.cloning import CloningObjective, LossConfig
 from robomtl.agents.network import KeyframeNetwork, NetworkConfig
 from robomtl.agents.policy import KeyframePolicy
-from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform
+from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform, check_batch_size
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
@@ -101,6 +101,8 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
 
     Raises:
         ExperimentError: The iterations or an interval are below 1, or the seed is negative.
+        BatchError: A batch does not have a sample of each task.
+        MethodError: There is no such method, or it lacks tasks or weights that it needs.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
@@ -108,16 +110,47 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
     return _Run(config, Path(out)).train(on_checkpoint)
 
 
+def check_training(config: TrainConfig, tasks: Sequence[str]) -> None:
+    """Refuse a training that could not be, before its images are made or read.
+
+    Args:
+        config: How to train; its data need not exist.
+        tasks: Names of all tasks to learn.
+
+    Raises:
+        ExperimentError: The iterations or an interval are below 1, or the seed is negative.
+        BatchError: A batch does not have a sample of each task.
+        MethodError: There is no such method, or it lacks tasks or weights that it needs.
+    """
+    check_steps(config, "iterations", "checkpoint_interval", "log_interval")
+    check_seed(config.seed)
+    check_batch_size(config.batch_size, tasks)
+    _method(config, tasks, torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1))
+
+
+def _method(
+    config: TrainConfig, tasks: Sequence[str], optimiser: torch.optim.Optimizer
+) -> methods.Method:
+    return methods.make(
+        config.method,
+        tasks,
+        config.primary or None,
+        optimiser=optimiser,
+        weights=config.weights or None,
+        rate=config.weight_rate,
+        seed=config.seed,
+    )
+
+
 class _Run:
     """Everything that changes while training."""
 
     def __init__(self, config: TrainConfig, out: Path) -> None:
-        check_steps(config, "iterations", "checkpoint_interval", "log_interval")
-        check_seed(config.seed)
         self.config = config
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)
         self.tasks = dataset.tasks
+        check_training(config, self.tasks)
         self.learned_from = {
             "cameras": dataset.cameras,
             "image_size": dataset.image_size,
@@ -147,15 +180,7 @@ class _Run:
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=True
         )
-        self.method = methods.make(
-            config.method,
-            self.tasks,
-            config.primary or None,
-            optimiser=self.optimiser,
-            weights=config.weights or None,
-            rate=config.weight_rate,
-            seed=config.seed,
-        )
+        self.method = _method(config, self.tasks, self.optimiser)
         self.iteration = 0
         if self.checkpoint.exists():
             self._resume()

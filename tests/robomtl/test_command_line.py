@@ -109,10 +109,13 @@ def test_a_missing_input_says_which_command_makes_it(refused, tmp_path):
 
 def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smoke, tmp_path):
     out = tmp_path / "run"
-    message = refused("train", "--data", smoke / "keyframes.zarr", "--batch-size", 1, "--out", out)
-    assert "batch size of 2 or more" in message
+    demos = ("train", "--demos", smoke / "demos")
+    for command in (demos, ("train", "--data", smoke / "keyframes.zarr")):
+        assert "batch size of 2 or more" in refused(*command, "--batch-size", 1, "--out", out)
+        assert "'magic'" in refused(*command, "--method", "magic", "--out", out)
+        for option, value in (("--iterations", 0), ("--seed", -1)):
+            assert f"not {value}" in refused(*command, option, value, "--out", out)
     for size in (16, 100):
-        demos = ("train", "--demos", smoke / "demos")
         for command in (demos, ("quickstart",)):
             message = refused(*command, "--image-size", size, "--out", out)
             assert f"{size} x {size} pixels" in message
