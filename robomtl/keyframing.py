@@ -1,6 +1,6 @@
 """From demonstrations to a keyframe dataset: the only frames whose images are ever needed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,7 +53,7 @@ class KeyframesConfig:
     """Processes that render; the dataset does not depend on their number."""
 
 
-def keyframes(config: KeyframesConfig) -> KeyframeDataset:
+def keyframes(config: KeyframesConfig, chosen: Sequence[DemoKey] | None = None) -> KeyframeDataset:
     """Adds what the dataset lacks yet, and prints a table of all of it.
 
     Demonstrations with simulator states are rendered; others, of RLBench for one, have images.
@@ -62,6 +62,10 @@ def keyframes(config: KeyframesConfig) -> KeyframeDataset:
     the tasks were named in and whatever the workers do, so that equal stores and configs give equal
     datasets, and the same tasks continue one.
 
+    Args:
+        config: What to take, and how.
+        chosen: The demonstrations to take; without them, all that there are of the config's tasks.
+
     Raises:
         ExperimentError: There is no demonstration of a task.
         JobError: A demonstration could not be read or rendered, or has no such images; the message
@@ -69,7 +73,7 @@ def keyframes(config: KeyframesConfig) -> KeyframeDataset:
         DataError: `demos` is no folder of demonstrations, or `out` holds a dataset made with other
             settings.
     """
-    keys = open_demos(config.demos).keys()
+    keys = open_demos(config.demos).keys() if chosen is None else sorted(chosen)
     tasks = tuple(sorted(set(config.tasks) or {key.task for key in keys}))
     keys = [key for key in keys if key.task in tasks]
     lacking = set(tasks) - {key.task for key in keys}

@@ -1,23 +1,29 @@
 """The whole job in one folder: demonstrations, keyframes, a policy, its success rates, a report."""
 
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from robomtl import envs
-from robomtl.agents import check_batch_size, check_image_size
+from robomtl.agents import check_image_size
 from robomtl.collection import CollectConfig, collect
-from robomtl.devices import Device
+from robomtl.collection import planned as planned_demos
+from robomtl.data import DataError, DemoKey, IncompleteDatasetWarning, KeyframeDataset
+from robomtl.data.keyframes import check_every
+from robomtl.devices import Device, resolve_device
 from robomtl.evaluation import EvaluateConfig, evaluate, success_table
+from robomtl.evaluation import planned as planned_episodes
+from robomtl.exceptions import ExperimentError
 from robomtl.keyframing import KeyframesConfig, keyframes
 from robomtl.parallel import cores
 from robomtl.progress import console
 from robomtl.report import ReportConfig, report
 from robomtl.train_command import TrainCommandConfig, train_command
-from robomtl.training import TrainConfig
+from robomtl.training import TrainConfig, check_training
 
 
 @dataclass(frozen=True)
@@ -98,18 +104,22 @@ class QuickstartConfig:
 def quickstart(config: QuickstartConfig) -> None:
     """Runs the five stages; each continues where it was when this was interrupted.
 
+    It learns from the demonstrations that are asked for, also where the folder has others.
+
     Raises:
+        ExperimentError: A number, task or device makes no sense, or the folder has a dataset of
+            other demonstrations; nothing has been done then.
+        UnknownNameError: There is no such task; nothing has been done then.
+        DataError: `every` is below 1; nothing has been done then.
         AgentError: The policy cannot have images of that size, or a batch does not have a sample of
             each task; nothing has been done then.
     """
-    check_image_size(config.image_size, config.image_size, config.train().training.network)
-    check_batch_size(config.batch_size, config.tasks)
+    demos = _check(config)
     with _timed("Everything"):
         with _timed("1/5 Collect demonstrations"):
             collect(config.collect())
         with _timed("2/5 Render their keyframes"):
-            # The folder may have demonstrations of other tasks too, from an earlier quickstart.
-            keyframes(replace(config.keyframes(), tasks=config.tasks))
+            keyframes(config.keyframes(), demos)
         with _timed("3/5 Train a policy"):
             train_command(config.train())
         with _timed("4/5 Evaluate it"):
@@ -119,6 +129,38 @@ def quickstart(config: QuickstartConfig) -> None:
         console.rule("Done", align="left")
         console.print(success_table(summary))
         console.print(f"Report: {page}", soft_wrap=True)
+
+
+def _check(config: QuickstartConfig) -> list[DemoKey]:
+    """Refuses at once what a later stage would; returns the demonstrations to learn from."""
+    demos = planned_demos(config.collect())
+    training = config.train().training
+    check_image_size(config.image_size, config.image_size, training.network)
+    if config.every is not None:
+        check_every(config.every)
+    check_training(training, config.tasks)
+    resolve_device(config.device)
+    planned_episodes(config.evaluate(), config.tasks)
+    _check_dataset(training.data, demos)
+    return demos
+
+
+def _check_dataset(path: Path, demos: Sequence[DemoKey]) -> None:
+    """Refuses a dataset that would not become one of these demonstrations alone.
+
+    One that is complete may have been learned from already, so nothing may be added to it.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore", category=IncompleteDatasetWarning):
+            dataset = KeyframeDataset(path)
+    except DataError:  # none yet, or the second stage says what is wrong with it
+        return
+    there, asked = set(dataset.keys), set(demos)
+    if not (there == asked if dataset.complete else there <= asked):
+        raise ExperimentError(
+            f"{path} was made of {len(there)} demonstrations, and they are not the {len(asked)} "
+            "that are asked for: ask for the same again, or choose another folder with --out"
+        )
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from robomtl import quickstart
 from robomtl.cli import COMMANDS, SIZED, main
+from robomtl.data import DemoKey, KeyframeDataset, KeyframeWriter
 from robomtl.envs import TASKS
 
 
@@ -124,6 +126,25 @@ def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smo
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--tasks", "stack_win", "'stack_win'"),
+        ("--demos-per-task", 0, "at least 1, not 0"),
+        ("--every", 0, "at least 1 frame, not 0"),
+        ("--iterations", 0, "at least 1 step, not 0"),
+        ("--seed", -1, "0 or more, not -1"),
+        ("--episodes", 0, "0 episodes, seed 0"),
+    ],
+)
+def test_quickstart_refuses_at_once_what_a_later_stage_would(
+    refused, tmp_path, option, value, message
+):
+    out = tmp_path / "out"
+    assert message in refused("quickstart", option, value, "--workers", 1, "--out", out)
+    assert not out.exists()
+
+
 def test_demonstrations_cannot_use_the_seeds_of_the_evaluation(refused, tmp_path):
     message = refused("collect", "--seed", 499_999, "--demos-per-task", 2, "--out", tmp_path)
     assert "500000" in message
@@ -196,6 +217,41 @@ def test_the_same_quickstart_again_finds_everything_done(robomtl, smoke):
     assert str(smoke / "run" / "report.html") in output.replace("\n", "")
     assert made() == before
     assert (smoke / "run" / "checkpoints" / "policy.pt").read_bytes() == weights
+
+
+class PowerCut(Exception):
+    pass
+
+
+def cut(*_):
+    raise PowerCut
+
+
+def test_quickstart_learns_from_the_demonstrations_that_are_asked_for(smoke, tmp_path, monkeypatch):
+    shutil.copytree(smoke / "demos", tmp_path / "demos")  # two of each task
+    monkeypatch.setattr(quickstart, "train_command", cut)
+    command = ["quickstart", "--preset", "smoke", "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyframeWriter, "finish", cut)
+        with pytest.raises(PowerCut):
+            main([*command, "--demos-per-task", "1"])
+    one_each = (DemoKey("push_button", 0, 0), DemoKey("reach_target", 0, 0))
+    for _ in range(2):  # continues what was interrupted, then finds it done
+        with pytest.raises(PowerCut):
+            main([*command, "--demos-per-task", "1"])
+        dataset = KeyframeDataset(tmp_path / "keyframes.zarr")
+        assert (dataset.keys, dataset.complete) == (one_each, True)
+
+
+def test_quickstart_adds_nothing_to_what_a_policy_has_learned_from(refused, smoke, tmp_path):
+    out = shutil.copytree(smoke, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    for number, total in ((3, 6), (1, 2)):
+        options = ("--preset", "smoke", "--demos-per-task", number, "--workers", 1, "--out", out)
+        message = refused("quickstart", *options)
+        assert "keyframes.zarr was made of 4 demonstrations" in message
+        assert f"not the {total} that are asked for" in message
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
 def test_each_stage_alone_continues_what_quickstart_did(smoke, tmp_path, monkeypatch):
