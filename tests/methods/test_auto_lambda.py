@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from robomtl import methods
-from robomtl.methods import MissingArgumentError, NonFiniteLossError
+from robomtl.methods import MissingArgumentError, NonFiniteGradientError, NonFiniteLossError
 from robomtl.methods.weightings import AutoLambda
 
 TASKS = ("a", "b", "c")
@@ -363,6 +363,52 @@ def test_a_validation_loss_that_is_not_finite_changes_nothing():
         assert p.equal(old)
         assert p.grad is None
     assert method.weighting._learned.values.tolist() == [0.1, 0.1, 0.1]
+
+
+class Rooted(Regression):
+    """Task c's loss has a root, of a shared or of an own parameter, that a batch may put at zero.
+
+    There the loss is finite, and its slope is not.
+    """
+
+    def __init__(self, where):
+        super().__init__()
+        self.rooted = self.shared[1] if where == "shared" else self.own["c"][0]
+
+    def losses(self, batch, tasks):
+        root = (batch["scale"] * self.rooted).square().sum().sqrt()
+        found = super().losses(batch, tasks)
+        return [x + root if task == "c" else x for x, task in zip(found, tasks, strict=True)]
+
+
+@pytest.mark.parametrize("where", ["shared", "own"])
+@pytest.mark.parametrize(
+    ("name", "primary"),
+    [
+        ("auto_lambda", TASKS),
+        ("auto_lambda+pcgrad", TASKS),
+        ("auto_lambda_delayed", TASKS),
+        ("auto_lambda_delayed", ("b",)),
+        ("auto_lambda_finite_difference", TASKS),
+        ("auto_lambda_stochastic", TASKS),
+    ],
+)
+def test_a_gradient_that_is_not_finite_is_forgotten(name, primary, where):
+    found = []
+    for disturbed in (False, True):
+        problem = Rooted(where)
+        optimiser = torch.optim.SGD(problem.everything(), lr=0.1)
+        method = methods.make(name, TASKS, primary, optimiser=optimiser, rate=0.01)
+        first, second, third = ({**next(data), "scale": 1.0} for data in map(batches, (1, 2, 3)))
+        method.backward(problem, first, second)
+        optimiser.step()
+        if disturbed:
+            bad = {**third, "scale": 0.0}
+            training = bad if "delayed" in name else second
+            with pytest.raises(NonFiniteGradientError, match=r"step 1.*c"):
+                method.backward(problem, training, bad)
+        found.append(list(method.backward(problem, second, third).weights.values()))
+    assert found[0] == found[1] != [0.1, 0.1, 0.1]
 
 
 def test_initial_weights_and_rate_are_the_papers():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from robomtl import methods
-from robomtl.methods import MissingArgumentError, UnknownTaskError
+from robomtl.methods import MissingArgumentError, NonFiniteGradientError, UnknownTaskError
 from robomtl.methods.weightings.saal import (
     LearnedOmega,
     OmegaError,
@@ -209,6 +209,27 @@ def test_validation_computes_real_tasks_alone():
     method = methods.make("saal_w", TASKS, optimiser=optimiser)
     method.backward(objective, batch(0), batch(1))
     assert objective.computed == [TASKS, REAL]
+
+
+class Rooted(HalfShared):
+    """Losses with a root that a batch may put at zero, where its slope is not finite."""
+
+    def losses(self, batch, tasks):
+        root = (batch["scale"] * self.trunk).square().sum().sqrt()
+        return [loss + root for loss in super().losses(batch, tasks)]
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_coefficients_alone():
+    objective = Rooted()
+    optimiser = torch.optim.SGD(methods.parameters(objective), lr=0.1)
+    method = methods.make("saal_w", TASKS, optimiser=optimiser)
+    good, bad = {**batch(0), "scale": 1.0}, {**batch(1), "scale": 0.0}
+    before = method.backward(objective, good, good).weights
+    with pytest.raises(NonFiniteGradientError, match="step 1"):
+        method.backward(objective, good, bad)
+    after = method.weighting.effective(method.weighting._learned.values)
+    assert after.tolist() == list(before.values())
+    method.backward(objective, good, good)
 
 
 def train(method, objective, optimiser, steps):

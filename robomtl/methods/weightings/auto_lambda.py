@@ -68,9 +68,14 @@ class AutoLambda(LearnedWeighting):
         Nothing is learned from Adam's first step, which is our choice: the first gradient of
         lambda would be thousands of times longer than all others, and since lambda is learned by
         Adam too, they would count for nothing for as long as it remembers.
+
+        Raises:
+            MissingArgumentError: There is no optimiser or no validation batch.
+            NonFiniteLossError: A loss that is looked ahead to is not finite.
+            NonFiniteGradientError: A gradient is not finite, in which case nothing is learned.
         """
         if self._ahead.informative:
-            self._learned.descend(self._descent(self.lambda_gradient(step)))
+            self._learned.descend(self._descent(step, self.lambda_gradient(step)))
         return self.effective(self._learned.values)
 
     def lambda_gradient(self, step: Step) -> Tensor:
@@ -131,8 +136,12 @@ class AutoLambda(LearnedWeighting):
             )
         return self._look_ahead
 
-    def _descent(self, gradient: Tensor) -> Tensor:
-        """Return the gradient with respect to the learned numbers, by the chain rule."""
+    def _descent(self, step: Step, gradient: Tensor) -> Tensor:
+        """Return the gradient with respect to the learned numbers, by the chain rule.
+
+        It is checked: one that is not finite would stay in their Adam's averages for ever.
+        """
         learned = self._learned.values.requires_grad_()
         (found,) = torch.autograd.grad(self.effective(learned), learned, gradient)
+        step.check_gradients([found])
         return found

@@ -31,11 +31,18 @@ class DelayedAutoLambda(AutoLambda):
     _last: GradientMatrix | None = None
 
     def weights(self, step: Step) -> Tensor:
-        """Return lambda after learning from where the last step led, (K,) float64."""
+        """Return lambda after learning from where the last step led, (K,) float64.
+
+        Raises:
+            MissingArgumentError: There is no optimiser.
+            NonFiniteGradientError: A gradient is not finite, in which case nothing is learned.
+        """
         gradients = step.gradients
         assert isinstance(gradients, GradientMatrix)
         if self._last is not None:
-            self._learned.descend(self._descent(self._products(self._last, gradients)))
+            # Those of other tasks' own parameters have no part in the products.
+            step.check_gradients([g for group in gradients.own_gradients for g in group])
+            self._learned.descend(self._descent(step, self._products(self._last, gradients)))
         current = self.effective(self._learned.values)
         self._last = None
         if self._ahead.informative:

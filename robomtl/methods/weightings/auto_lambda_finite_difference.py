@@ -37,7 +37,9 @@ class FiniteDifferenceAutoLambda(AutoLambda):
         direction = [
             torch.zeros_like(p) if v is None else v for p, v in zip(parameters, found, strict=True)
         ]
-        length = float(torch.stack(torch._foreach_norm(direction)).norm())
+        norm = torch.stack(torch._foreach_norm(direction)).norm()
+        step.check_gradients([norm])
+        length = float(norm)
         if length == 0:
             return torch.zeros(len(self.tasks), dtype=torch.float64)
         epsilon = 0.01 / length
@@ -67,4 +69,5 @@ class FiniteDifferenceAutoLambda(AutoLambda):
         moved = [p + length * v for p, v in zip(parameters, direction, strict=True)]
         with replaced(step.objective, parameters, moved):
             losses = step.objective.losses(step.batch, self.tasks)
+        step.check_losses(self.tasks, losses)
         return torch.stack(losses).cpu().double()

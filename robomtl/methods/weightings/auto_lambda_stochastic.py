@@ -66,7 +66,7 @@ class StochasticAutoLambda(AutoLambda):
         gradient[drawn] = self._exact(step, gradients, current, primary)
         which = torch.zeros(len(self.tasks), dtype=torch.bool)
         which[drawn] = True
-        self._learned.descend(gradient, which)
+        self._learned.descend(self._descent(step, gradient), which)
         return self._learned.values
 
     def _draw(self) -> list[int]:

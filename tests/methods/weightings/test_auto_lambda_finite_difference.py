@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from robomtl import methods
+from robomtl.methods import NonFiniteLossError
 from tests.methods.problems import TASKS, Bowls
 from tests.methods.test_every_method import Encoded
 
@@ -36,3 +37,24 @@ def test_weights_are_learned_as_without_an_aggregator(aggregator, kind, optimise
         found.append(learned(name, bowls, _OPTIMISERS[optimiser](bowls.parameters())))
     assert found[0][-1].unique().numel() == 3
     torch.testing.assert_close(*found)
+
+
+class Fenced(Bowls):
+    """Task b's loss has no value a little beyond where the parameters are."""
+
+    def losses(self, batch, tasks):
+        moved = (self.shared - self.start).abs().sum()
+        fence = (1e-4 - moved).log()
+        found = super().losses(batch, tasks)
+        return [x + 0 * fence if task == "b" else x for x, task in zip(found, tasks, strict=True)]
+
+
+def test_a_probed_loss_that_is_not_finite_teaches_nothing():
+    bowls = Fenced()
+    bowls.start = bowls.shared.detach().clone()
+    optimiser = torch.optim.SGD(bowls.parameters(), lr=1e-7)
+    method = methods.make("auto_lambda_finite_difference", TASKS, ["a"], optimiser=optimiser)
+    batch, held_out = bowls.batches(2)
+    with pytest.raises(NonFiniteLossError, match=r"b \(nan\)"):
+        method.backward(bowls, batch, held_out)
+    assert method.weighting._learned.values.tolist() == [0.1, 0.1, 0.1]
