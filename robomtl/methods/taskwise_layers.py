@@ -106,11 +106,11 @@ class _GroupNorm(torch.autograd.Function):
         bias: Tensor | None,
         eps: float,
     ) -> Tensor:
-        x, ctx.layout = _normalisable(x)
+        x, ctx.layout = _laid_out(x)
         batch, channels = x.shape[:2]
         size = x[0, 0].numel()
         y, mean, rstd = torch.native_group_norm(x, weight, bias, batch, channels, size, groups, eps)
-        ctx.save_for_backward(x, mean, rstd)
+        ctx.save_for_backward(_as_normalised(x, y), mean, rstd)
         ctx.mode, ctx.groups, ctx.weight, ctx.bias = mode, groups, weight, bias
         return y
 
@@ -144,7 +144,7 @@ class _LayerNorm(torch.autograd.Function):
         eps: float,
     ) -> Tensor:
         y, mean, rstd = torch.native_layer_norm(x, shape, weight, bias, eps)
-        ctx.save_for_backward(x, mean, rstd)
+        ctx.save_for_backward(_as_normalised(x, y), mean, rstd)
         ctx.mode, ctx.shape, ctx.weight, ctx.bias = mode, shape, weight, bias
         return y
 
@@ -185,19 +185,25 @@ class _Embedding(torch.autograd.Function):
         return None, None, None, None
 
 
-def _normalisable(x: Tensor) -> tuple[Tensor, torch.memory_format]:
-    """Return x as torch hands it to the kernel of a group norm, and its layout.
+def _laid_out(x: Tensor) -> tuple[Tensor, torch.memory_format]:
+    """Return x as torch lays it out for the kernel of a group norm, and that layout.
 
     The kernel reads gradients in the order of x, whatever their own is. Only the CPU's knows
-    channels that come last, and reduced precision beside parameters that have none.
+    channels that come last.
     """
-    layout = torch.contiguous_format
-    if x.device.type == "cpu":
-        if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):
-            layout = torch.channels_last
-    elif torch.is_autocast_enabled(x.device.type):
-        x = x.float()
-    return x.contiguous(memory_format=layout), layout
+    known = x.device.type == "cpu" and x.dim() == 4
+    if known and x.is_contiguous(memory_format=torch.channels_last):
+        return x, torch.channels_last
+    return x.contiguous(), torch.contiguous_format
+
+
+def _as_normalised(x: Tensor, y: Tensor) -> Tensor:
+    """Return a norm's input x as its kernel had it, by the output y: in the same precision.
+
+    Only the CPU's kernels know reduced precision beside parameters that have none; elsewhere,
+    autocast widens what it hands to them.
+    """
+    return x.to(y.dtype)
 
 
 def _linear(mode: Taskwise, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

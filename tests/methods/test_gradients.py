@@ -117,6 +117,14 @@ def test_joint_and_separate_passes_agree_in_low_precision(autocast):
     assert joint.used == separate.used
 
 
+def test_norms_may_be_given_more_precision_than_their_input_has(monkeypatch):
+    """Off the CPU, autocast widens the input of norms. Here it is made to do so on it."""
+    for name in ("native_layer_norm", "native_group_norm"):
+        kernel = getattr(torch, name)
+        monkeypatch.setattr(torch, name, lambda x, *rest, kernel=kernel: kernel(x.float(), *rest))
+    test_joint_and_separate_passes_agree_in_low_precision(autocast=True)
+
+
 def test_dropout_is_drawn_once_for_all_tasks_of_one_forward_pass():
     torch.manual_seed(0)
     objective = Dense(Vision().double(), dropout=0.5)
