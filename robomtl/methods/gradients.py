@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import torch
@@ -225,11 +226,10 @@ def _stacked(objective: Any, batch: Any, matrix: GradientMatrix, check: Check) -
     with mode:
         losses = objective.losses(batch, matrix.tasks)
     check(losses)
-    flat = [p for group in matrix.own for p in group]
-    found = iter(
-        torch.autograd.grad(torch.stack(losses).sum(), [mode.root, *flat], allow_unused=True)[1:]
-    )
-    matrix.used = mode.finish()
+    wanted = [mode.root, *matrix.shared, *(p for group in matrix.own for p in group)]
+    _, *gradients = torch.autograd.grad(torch.stack(losses).sum(), wanted, allow_unused=True)
+    found = iter(gradients)
+    matrix.used = mode.finish(list(islice(found, len(matrix.shared))))
     matrix.losses = detached(losses)
     matrix.own_gradients = [[next(found) for _ in group] for group in matrix.own]
 

@@ -6,7 +6,9 @@ that product is taken for each task on its own, which costs what the ordinary on
 forward and one backward pass give all K gradients.
 
 Operations are intercepted where they use a shared parameter. One that is not known here raises
-an error, so no gradient is lost unnoticed.
+an error, and so does a gradient that reaches a shared parameter by any other way than as a known
+layer's weight or bias. So none is lost unnoticed, but for layers that run without gradients and
+again in the backward pass, when nobody watches: there must be no `torch.utils.checkpoint`.
 """
 
 from __future__ import annotations
@@ -134,8 +136,23 @@ class Taskwise:
             else:
                 block[tasks] += operation(*rows)
 
-    def finish(self) -> list[bool]:
-        """Set to zero what no layer has added to, and say which parameters any layer uses."""
+    def finish(self, unsplit: Sequence[Tensor | None]) -> list[bool]:
+        """Set to zero what no layer has added to, and say which parameters any layer uses.
+
+        Args:
+            unsplit: What the backward pass found for each shared parameter: nothing, if every
+                layer that uses it has split its gradient by task.
+
+        Raises:
+            UnsuitableObjectiveError: It found something.
+        """
+        for parameter, gradient in zip(self._parameters, unsplit, strict=True):
+            if gradient is not None:
+                raise UnsuitableObjectiveError(
+                    f"A shared parameter of shape {tuple(parameter.shape)} is used by a custom "
+                    "autograd function, or as a layer's input, so its gradient cannot be split by "
+                    "task. An objective without `counts` computes each task's gradient on its own."
+                )
         for number in self._empty:
             self._blocks[number].zero_()
         return [number not in self._empty for number in self._blocks]

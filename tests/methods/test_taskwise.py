@@ -19,6 +19,40 @@ def test_a_shared_parameter_that_cannot_be_split_is_an_error_and_not_a_missing_g
         GradientBuffer().compute(Scaled(Vision()), stacked_batch(torch.float32), accept)
 
 
+class Squared(torch.autograd.Function):
+    """An operation that takes its inputs as they are, so nobody hears of it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return 2 * ctx.saved_tensors[0] * upstream
+
+
+def by_an_own_operation(network):
+    return Squared.apply(network.tokens)
+
+
+def as_a_layers_input(network):
+    return network.linear(network.tokens)
+
+
+@pytest.mark.parametrize("use", [by_an_own_operation, as_a_layers_input])
+def test_a_shared_parameter_that_is_used_unseen_is_an_error_too(use):
+    class Scaled(Stacked):
+        def losses(self, batch, tasks):
+            scale = use(self.network).sum()
+            return [loss * scale for loss in super().losses(batch, tasks)]
+
+    network = Vision()
+    network.tokens = nn.Parameter(torch.randn(6, 8))
+    with pytest.raises(UnsuitableObjectiveError, match=r"shape \(6, 8\).*without `counts`"):
+        GradientBuffer().compute(Scaled(network), stacked_batch(torch.float32), accept)
+
+
 GEOMETRIES = {
     "one pixel": {"kernel_size": 1},
     "one pixel, strided": {"kernel_size": 1, "stride": 2},
