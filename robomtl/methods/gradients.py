@@ -51,9 +51,11 @@ class TaskGradients(ABC):
 
     @property
     def gram(self) -> Tensor:
-        """Inner products of the task gradients, (K, K) float64 on the CPU."""
+        """Inner products of the task gradients, (K, K) float64 on the CPU; 0 if they share none."""
         if self.known_gram is None:
-            self.known_gram = gram_matrix(self._rows())
+            rows, count = self._rows(), len(self.tasks)
+            none = torch.zeros(count, count, dtype=torch.float64)
+            self.known_gram = gram_matrix(rows) if rows else none
         return self.known_gram
 
     @abstractmethod

@@ -130,6 +130,35 @@ def test_a_non_finite_gradient_names_task_and_step_and_touches_nothing(name):
     assert all(own.grad is None for own in slopes.own.values())
 
 
+class Apart:
+    """Tasks that share nothing; the slope of a's loss is not finite."""
+
+    tasks = ("a", "b")
+    multi_domain = False
+
+    def __init__(self):
+        self.own = {task: nn.Parameter(torch.zeros(2)) for task in self.tasks}
+
+    def shared_parameters(self):
+        return []
+
+    def task_parameters(self, task):
+        return [self.own[task]]
+
+    def losses(self, batch, tasks):
+        squares = {task: self.own[task].square().sum() for task in tasks}
+        return [x.sqrt() if task == "a" else x for task, x in squares.items()]
+
+
+@pytest.mark.parametrize("name", ["equal", "auto_lambda"])
+def test_a_non_finite_gradient_is_named_where_nothing_is_shared(name):
+    apart = Apart()
+    optimiser = torch.optim.SGD(apart.own.values(), lr=0.1)
+    with pytest.raises(NonFiniteGradientError, match=r"step 0 for: a\."):
+        methods.make(name, apart.tasks, optimiser=optimiser).backward(apart, None, 1)
+    assert all(own.grad is None for own in apart.own.values())
+
+
 class SteepEncoder:
     """Losses and representation are as tame as can be; the encoder's slope at zero is not."""
 
