@@ -99,12 +99,9 @@ class Combination:
             found, record = self._from_losses(objective, batch, validation_batch, targets)
         else:
             found, record = self._from_gradients(objective, batch, validation_batch)
-        # A graph may hand the same tensor to two parameters, as that of a sum does; each gets its
-        # own, since what comes next may change it in place.
-        seen: set[int] = set()
-        for target, gradient in zip(targets, found, strict=True):
-            target.grad = _laid_out_like(target, gradient, copied=id(gradient) in seen)
-            seen.add(id(gradient))
+        overlapping = _overlapping(found)
+        for number, (target, gradient) in enumerate(zip(targets, found, strict=True)):
+            target.grad = _laid_out_like(target, gradient, copied=number in overlapping)
         self.step += 1
         return record
 
@@ -271,6 +268,25 @@ def _laid_out_like(
     if gradient is None or (gradient.stride() == parameter.stride() and not copied):
         return gradient
     return torch.empty_like(parameter).copy_(gradient)
+
+
+def _overlapping(gradients: Gradients) -> set[int]:
+    """Return the numbers of gradients that lie where an earlier one in memory lies.
+
+    A graph may hand the same memory to several parameters, as that of a sum does. Each needs its
+    own, since what comes next may change it in place.
+    """
+    spans = sorted(
+        (gradient.data_ptr(), gradient.nbytes, number)
+        for number, gradient in enumerate(gradients)
+        if gradient is not None
+    )
+    found, end = set(), 0
+    for start, size, number in spans:
+        if start < end:
+            found.add(number)
+        end = max(end, start + size)
+    return found
 
 
 def _finite(gradients: Gradients) -> bool:

@@ -215,13 +215,13 @@ def test_other_methods_do_not(name):
 
 
 class Sum:
-    """Two parameters of which only the sum matters: a graph gives both one and the same tensor."""
+    """Parameters of which only a sum matters: a graph gives all of them the same memory."""
 
     tasks = ("a", "b")
     multi_domain = False
 
-    def __init__(self):
-        self.parts = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))]
+    def __init__(self, shapes):
+        self.parts = [nn.Parameter(torch.ones(shape)) for shape in shapes]
 
     def shared_parameters(self):
         return self.parts
@@ -230,17 +230,20 @@ class Sum:
         return []
 
     def losses(self, batch, tasks):
-        total = self.parts[0] + self.parts[1]
+        first, *others = self.parts
+        total = first + torch.cat([part.flatten() for part in others])
         return [total.sum(), 2 * total.square().sum()]
 
 
-def test_no_two_parameters_have_one_gradient():
-    problem = Sum()
+@pytest.mark.parametrize("shapes", [[4, 4], [4, (2, 2)], [4, 1, 3]], ids=["one", "view", "pieces"])
+def test_no_two_gradients_share_memory(shapes):
+    problem = Sum(shapes)
     methods.make("equal", problem.tasks).backward(problem, None)
-    first, second = (part.grad for part in problem.parts)
-    assert first.equal(second)
-    first.zero_()
-    assert second.any()
+    wanted = [part.grad.clone() for part in problem.parts]
+    for part in problem.parts:
+        part.grad.mul_(2)
+    for part, gradient in zip(problem.parts, wanted, strict=True):
+        assert part.grad.equal(2 * gradient)
 
 
 def test_a_restored_method_counts_on():
