@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 
 from robomtl import training
 from robomtl.agents import KeyframePolicy, NetworkConfig
+from robomtl.agents.sampling import Uniform
 from robomtl.checkpoint import CheckpointError, load_checkpoint
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods import NonFiniteLossError, UnknownMethodError
@@ -119,13 +121,32 @@ def test_a_kill_while_metrics_are_cut_loses_no_line(config, tmp_path, monkeypatc
         file.write('{"iteration": 5}\n')
     before = path.read_text()
 
-    def killed(*args):
-        raise PowerCut
+    really_replace = os.replace
+
+    def killed(source, target):
+        if Path(target) == path:
+            raise PowerCut
+        really_replace(source, target)
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(PowerCut):
         train(config, tmp_path)
     assert path.read_text() == before
+
+
+def test_no_run_trains_on_the_batches_that_another_one_looks_ahead_on(config, tmp_path):
+    def states(batches):
+        return {tuple(batches.draw(i, Uniform()).state.tolist()) for i in range(4)}
+
+    runs = [
+        training._Run(replace(config, seed=seed), tmp_path / str(seed))
+        for seed in (0, 1, 2, 2**32 - 1)
+    ]
+    trained, ahead = (
+        set.union(*(states(getattr(run, name)) for run in runs)) for name in ("batches", "held_out")
+    )
+    assert len(trained) == len(ahead) == 16
+    assert not trained & ahead
 
 
 def test_a_resumed_run_logs_every_iteration_once(config, tmp_path):

@@ -68,6 +68,24 @@ def test_the_tables_cloud_lies_in_its_plane(env: envs.TabletopEnv, camera: str) 
     assert np.abs(top - 0.75).max() < 0.002
 
 
+def test_a_renderer_draws_on_after_another_one_has_come_and_gone(env: envs.TabletopEnv) -> None:
+    world = env._episode.world
+    renderer = Renderer(world, 32, 32)
+    env.reset(seed=0)
+    renderer.update()
+    first = renderer.rgb_and_depth("front")[0]
+    env.reset(seed=1)
+    renderer.update()
+    Renderer(world, 32, 32).close()
+    second = renderer.rgb_and_depth("front")[0]
+    renderer.close()
+    fresh = Renderer(world, 32, 32)
+    fresh.update()
+    np.testing.assert_array_equal(second, fresh.rgb_and_depth("front")[0])
+    fresh.close()
+    assert (second != first).any()
+
+
 @pytest.mark.parametrize("camera", list(_RLBENCH))
 def test_fixed_cameras_stand_where_rlbench_has_them(env: envs.TabletopEnv, camera: str) -> None:
     observation, _ = env.reset(seed=0)
