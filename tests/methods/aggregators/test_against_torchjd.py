@@ -80,13 +80,41 @@ def test_aligned_mtl_ignores_what_torchjd_ignores_in_float32(scale):
         assert difference(rows.T @ AlignedMTL(scale=scale)(rows @ rows.T).float(), theirs) < 1e-4
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [EXACT["imtl_g"], EXACT["config"]])
-def test_dependent_gradients_get_the_pseudo_inverse_that_torchjd_gives_them(ours, theirs):
-    generator = torch.Generator().manual_seed(5)
-    for _ in range(50):
-        basis = torch.randn(4, 30, generator=generator).double()
-        rows = torch.randn(9, 4, generator=generator).double() @ basis
-        assert difference(update(ours(), rows), theirs()(rows)) < 1e-6
+def dependent(seed):
+    """Return nine gradients in four dimensions, (9, 30)."""
+    generator = torch.Generator().manual_seed(seed)
+    basis = torch.randn(4, 30, generator=generator).double()
+    return torch.randn(9, 4, generator=generator).double() @ basis
+
+
+def test_configs_dependent_gradients_get_the_pseudo_inverse_that_torchjd_gives_them():
+    for seed in range(50):
+        rows = dependent(seed)
+        assert difference(update(ConFIG(), rows), torchjd.ConFIG()(rows)) < 1e-6
+
+
+def test_so_do_imtl_gs_where_that_makes_projections_equal():
+    for seed in range(50):
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randn(4, 30, generator=generator).double().repeat(2, 1)
+        rows *= 0.1 + torch.rand(8, 1, generator=generator).double()
+        assert difference(update(IMTLG(), rows), torchjd.IMTLG()(rows)) < 1e-6
+
+
+def test_imtl_g_makes_projections_equal_where_torchjds_pseudo_inverse_does_not():
+    """In general dependent gradients have equal projections on nothing but d = 0.
+
+    TorchJD takes the pseudo-inverse all the same; we define d by the projections alone.
+    """
+    for seed in range(50):
+        rows = dependent(seed)
+        unit = rows / rows.norm(dim=1, keepdim=True)
+        theirs = unit @ torchjd.IMTLG()(rows)
+        assert theirs.std() > 0.1 * theirs.abs().mean()
+        alpha = IMTLG()(rows @ rows.T)
+        assert alpha.sum().item() == pytest.approx(1)
+        ours = unit @ (rows.T @ alpha)
+        assert (ours - ours.mean()).abs().max() < 1e-9 * (alpha[:, None] * rows).norm()
 
 
 @pytest.mark.parametrize("kind_seed", every_kind(40))

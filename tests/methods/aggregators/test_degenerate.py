@@ -29,6 +29,7 @@ OPPOSITE = {  # g and -g: the update in units of g is 0, whatever the coefficien
     "cagrad": [1 / 2, 1 / 2],
     "mgda": [1 / 2, 1 / 2],
     "upgrad": [1, 1],
+    "imtl_g": [1 / 2, 1 / 2],
 }
 ALIKE = {  # g, g and g: the update in units of g
     "sum": 3.0,
@@ -66,6 +67,21 @@ def test_opposite_gradients(name):
     alpha = aggregate(name, rows @ rows.T)
     expected = torch.tensor(OPPOSITE.get(name, [0, 0])).double()
     torch.testing.assert_close(alpha, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shorter", [0.5, 0.999, 1e-6])
+def test_imtl_g_stops_between_opposite_gradients_of_any_length(shorter):
+    """As the paper's formula for two tasks has it, and as gradients nearly opposite have it."""
+    rows = torch.stack((ONE, -shorter * ONE))
+    alpha = aggregate("imtl_g", rows @ rows.T)
+    expected = torch.tensor([shorter, 1], dtype=torch.float64) / (1 + shorter)
+    torch.testing.assert_close(alpha, expected, rtol=1e-9, atol=0)
+
+
+def test_imtl_g_comes_near_where_no_projections_are_as_wanted():
+    rows = torch.stack((ONE, ONE))
+    alpha = aggregate("imtl_g", rows @ rows.T, torch.tensor([1.0, 2.0]))
+    torch.testing.assert_close(alpha, torch.tensor([1.5, 1.5]).double())
 
 
 @pytest.mark.parametrize("name", ON_GRAMS)
