@@ -3,6 +3,7 @@
 import os
 import weakref
 from pathlib import Path
+from typing import Self
 
 from robomtl.data.exceptions import DatasetInUseError
 
@@ -19,7 +20,7 @@ class FolderLock:
         Raises:
             DatasetInUseError: Somebody has it already.
         """
-        import fcntl  # not on Windows, where all but writing datasets still works
+        import fcntl  # not on Windows, where what only reads still works
 
         descriptor = os.open(folder, os.O_RDONLY)
         self._release = weakref.finalize(self, os.close, descriptor)
@@ -31,6 +32,12 @@ class FolderLock:
                 f"{folder} is being written to already; wait for the other process, or end it: "
                 "what it has finished is kept"
             ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """Lets others have the folder."""

@@ -27,6 +27,7 @@ from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.data.atomic import write_atomically
+from robomtl.data.locking import FolderLock
 from robomtl.metrics import Metrics
 from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
@@ -104,10 +105,13 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         BatchError: A batch does not have a sample of each task.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
+        DatasetInUseError: Another process is training into this folder.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
     keep_freed_memory()
-    return _Run(config, Path(out)).train(on_checkpoint)
+    run = _Run(config, Path(out))
+    with run.lock:
+        return run.train(on_checkpoint)
 
 
 def check_training(config: TrainConfig, tasks: Sequence[str]) -> None:
@@ -182,6 +186,8 @@ class _Run:
         )
         self.method = _method(config, self.tasks, self.optimiser)
         self.iteration = 0
+        out.mkdir(parents=True, exist_ok=True)
+        self.lock = FolderLock(out)
         if self.checkpoint.exists():
             self._resume()
         settings = json.dumps(self._settings(), indent=2) + "\n"

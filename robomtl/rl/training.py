@@ -91,7 +91,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         # First, so that what is in the folder stays as it was found.
-        held.callback(FolderLock(out).release)
+        held.enter_context(FolderLock(out))
         if (out / "config.json").exists():
             check_settings(out, json.loads((out / "config.json").read_text()), settings, _FREE)
         if (out / "result.json").exists():

@@ -28,6 +28,7 @@ from robomtl.agents.dense.metrics import Values
 from robomtl.agents.dense.transfer import TransferNetwork
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
+from robomtl.data.locking import FolderLock
 from robomtl.data.scenes import CLASSES, load_scenes
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods.relationships import Affinities
@@ -112,10 +113,13 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         AgentError: Tasks and architecture do not go together, or there are too few images for a
             batch.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
+        DatasetInUseError: Another process is training into this folder.
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
     keep_freed_memory()
-    return _Run(config, Path(out)).train()
+    run = _Run(config, Path(out))
+    with run.lock:
+        return run.train()
 
 
 def check_training(config: SceneTrainConfig) -> None:
@@ -170,6 +174,8 @@ class _Run:
             seed=config.seed,
         )
         self.iteration = 0
+        out.mkdir(parents=True, exist_ok=True)
+        self.lock = FolderLock(out)
         if self.checkpoint.exists():
             self._resume()
         write_json(out / "config.json", self._settings())

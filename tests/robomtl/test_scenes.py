@@ -18,7 +18,8 @@ from robomtl.agents.dense import (
 )
 from robomtl.checkpoint import CheckpointError, load_checkpoint
 from robomtl.data import DataError
-from robomtl.data.exceptions import DatasetMismatchError
+from robomtl.data.exceptions import DatasetInUseError, DatasetMismatchError
+from robomtl.data.locking import FolderLock
 from robomtl.data.scenes import SPLITS, load_scenes, save_scenes
 from robomtl.exceptions import ExperimentError
 from robomtl.methods import (
@@ -157,6 +158,12 @@ def test_a_run_is_not_continued_with_other_settings_or_scenes(config, tmp_path):
     save_scenes(tmp_path / "other.npz", random_scenes(seed=1))
     with pytest.raises(CheckpointError, match="scenes was"):
         train_scenes(replace(config, data=tmp_path / "other.npz"), tmp_path / "run")
+
+
+def test_a_folder_is_trained_into_by_one_process_at_a_time(config, tmp_path):
+    with FolderLock(tmp_path), pytest.raises(DatasetInUseError, match="being written to already"):
+        train_scenes(config, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(config, tmp_path):

@@ -16,6 +16,8 @@ from robomtl import training
 from robomtl.agents import KeyframePolicy, NetworkConfig
 from robomtl.agents.sampling import Uniform
 from robomtl.checkpoint import CheckpointError, load_checkpoint
+from robomtl.data.exceptions import DatasetInUseError
+from robomtl.data.locking import FolderLock
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods import NonFiniteLossError, UnknownMethodError
 from robomtl.training import TrainConfig, train
@@ -111,6 +113,12 @@ def test_a_damaged_line_of_metrics_is_named_and_nothing_lost(config, tmp_path):
     with pytest.raises(RunFolderError, match=r"metrics\.jsonl, line 2 is damaged"):
         train(replace(config, iterations=4), tmp_path)
     assert path.read_text() == before
+
+
+def test_a_folder_is_trained_into_by_one_process_at_a_time(config, tmp_path):
+    with FolderLock(tmp_path), pytest.raises(DatasetInUseError, match="being written to already"):
+        train(config, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_kill_while_metrics_are_cut_loses_no_line(config, tmp_path, monkeypatch):
