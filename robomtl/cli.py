@@ -130,6 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _start((sys.argv[1:] if arguments is None else arguments) or ["--help"])
         finally:
             sys.stdout.flush()  # here, where it may fail, and not at the interpreter's exit
+    except KeyboardInterrupt:
+        print(f"interrupted. {CONTINUES}", file=sys.stderr)
+        sys.exit(130)
     except BrokenPipeError:
         if not _nobody_reads():
             raise
@@ -192,9 +195,6 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     )
     try:
         command(options.config)
-    except KeyboardInterrupt:
-        print(f"interrupted. {CONTINUES}", file=sys.stderr)
-        sys.exit(130)
     except errors as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             raise
