@@ -104,8 +104,7 @@ def test_the_gradients_of_some_tasks_can_be_had_alone():
         torch.testing.assert_close(some.gram, everything.gram[[2, 0]][:, [2, 0]])
 
 
-@pytest.mark.parametrize("autocast", [False, True], ids=["float32", "bfloat16"])
-def test_joint_and_separate_passes_agree_in_low_precision(autocast):
+def assert_joint_and_separate_passes_agree(*, autocast):
     torch.manual_seed(0)
     network = Vision()
     batch = stacked_batch(torch.float32)
@@ -117,12 +116,25 @@ def test_joint_and_separate_passes_agree_in_low_precision(autocast):
     assert joint.used == separate.used
 
 
+@pytest.mark.parametrize("autocast", [False, True], ids=["float32", "bfloat16"])
+def test_joint_and_separate_passes_agree_in_low_precision(autocast):
+    assert_joint_and_separate_passes_agree(autocast=autocast)
+
+
 def test_norms_may_be_given_more_precision_than_their_input_has(monkeypatch):
     """Off the CPU, autocast widens the input of norms. Here it is made to do so on it."""
+    widened = []
     for name in ("native_layer_norm", "native_group_norm"):
         kernel = getattr(torch, name)
-        monkeypatch.setattr(torch, name, lambda x, *rest, kernel=kernel: kernel(x.float(), *rest))
-    test_joint_and_separate_passes_agree_in_low_precision(autocast=True)
+
+        def wide(x, *rest, name=name, kernel=kernel):
+            if x.dtype == torch.bfloat16:
+                widened.append(name)
+            return kernel(x.float(), *rest)
+
+        monkeypatch.setattr(torch, name, wide)
+    assert_joint_and_separate_passes_agree(autocast=True)
+    assert "native_group_norm" in widened
 
 
 def test_dropout_is_drawn_once_for_all_tasks_of_one_forward_pass():
