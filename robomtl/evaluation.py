@@ -16,7 +16,6 @@ from robomtl import envs
 from robomtl.agents import KeyframePolicy
 from robomtl.confidence import wilson_interval
 from robomtl.data import DemoKey
-from robomtl.data.atomic import write_atomically
 from robomtl.devices import Device, resolve_device
 from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment
@@ -27,6 +26,7 @@ from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.versions import versions
+from robomtl.written import write_json
 
 # Demonstrations have seeds below 500,000 and checkpoints are chosen on seeds below this one.
 FIRST_SEED = 1_000_000
@@ -114,10 +114,10 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
 
     file = folder / "summary.json"
     before = _summarised(file, config, log)
-    _write(file, summary_of(dict.fromkeys([*before, *keys])))
+    write_json(file, summary_of(dict.fromkeys([*before, *keys])))
     summary = summary_of(keys)
     if config.json is not None:
-        _write(config.json, summary)
+        write_json(config.json, summary)
     console.print(success_table(summary))
     return summary
 
@@ -204,10 +204,6 @@ def _summarised(file: Path, config: EvaluateConfig, log: EpisodeLog) -> list[Dem
     summary = json.loads(file.read_text())
     keys = planned(replace(config, episodes=summary["episodes"]), tuple(summary["success"]))
     return [key for key in keys if key in log.episodes]
-
-
-def _write(file: Path, summary: dict[str, Any]) -> None:
-    write_atomically(file, json.dumps(summary, indent=2).encode() + b"\n")
 
 
 def _digest(policy: bytes, used: Mapping[str, str] | None = None) -> str:

@@ -26,11 +26,11 @@ from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform, che
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
-from robomtl.data.atomic import write_atomically
 from robomtl.data.locking import FolderLock
 from robomtl.metrics import Metrics
 from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
+from robomtl.written import write_json
 
 # On the command line, what to learn from is given in one of several ways.
 SOURCE = create_mutex_group(required=False, title="what to learn from")
@@ -190,8 +190,7 @@ class _Run:
         self.lock = FolderLock(out)
         if self.checkpoint.exists():
             self._resume()
-        settings = json.dumps(self._settings(), indent=2) + "\n"
-        write_atomically(out / "config.json", settings.encode())
+        write_json(out / "config.json", self._settings())
 
     @property
     def checkpoint(self) -> Path:

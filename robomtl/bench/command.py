@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ from robomtl.bench.problem import Problem
 from robomtl.bench.scenes import scenes
 from robomtl.bench.timing import durations
 from robomtl.bench.training import Training, cases
-from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
 from robomtl.progress import console, progress_bar
 from robomtl.threads import torch_threads
+from robomtl.written import write_json
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {"cloning": cloning, "mt10": mt10, "scenes": scenes}
 REFERENCE = "equal"
@@ -80,7 +79,7 @@ def bench_methods(config: BenchMethodsConfig) -> dict[str, Any]:
         "machine": platform.processor() or platform.machine(),
         "problems": results,
     }
-    write_atomically(config.out, (json.dumps(report, indent=2) + "\n").encode())
+    write_json(config.out, report)
     return report
 
 

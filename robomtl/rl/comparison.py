@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 from rich.table import Table
 from tyro.conf import Suppress, arg
 
-from robomtl.data.atomic import write_atomically
 from robomtl.data.exceptions import DatasetInUseError
 from robomtl.distinct import check_distinct
 from robomtl.exceptions import ExperimentError, RunFolderError
@@ -24,6 +22,7 @@ from robomtl.rl.plots import draw_conflict, draw_success, draw_tasks
 from robomtl.rl.tables import show
 from robomtl.rl.training import RLTrainConfig, check_training, train_rl
 from robomtl.seeds import check_seeds
+from robomtl.written import write_json
 
 SINGLE = "single_task"
 
@@ -99,8 +98,7 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     comparison = {"card": card, "tasks": card["tasks"], "seeds": list(config.seeds)} | {
         "methods": {m: _summary(each, card["aggregate"]) for m, each in outcomes.items()}
     }
-    text = json.dumps(comparison, indent=2) + "\n"
-    write_atomically(config.out / "comparison.json", text.encode())
+    write_json(config.out / "comparison.json", comparison)
     line = card_line(card)
     draw_success(config.out / "success.png", outcomes, card["aggregate"], line)
     draw_tasks(config.out / "tasks.png", outcomes, line)

@@ -11,7 +11,6 @@ from typing import Any
 from tyro.conf import FlagCreatePairsOff, Positional
 
 from robomtl.checkpoint import check_settings
-from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
 from robomtl.progress import console, progress_bar
 from robomtl.rl.card import card_protocol
@@ -21,6 +20,7 @@ from robomtl.rl.policy import LearnedPolicy
 from robomtl.rl.rollouts import successes
 from robomtl.rl.tables import evaluation_table, show
 from robomtl.rl.training import settings_of, success_rates
+from robomtl.written import write_json
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,10 @@ def evaluate_rl(config: RLEvaluateConfig) -> dict[str, Any]:
         "policy": {"file": str(path), "digest": digest},
         "card": policy.card,
     }
-    text = json.dumps(summary, indent=2).encode() + b"\n"
     name = f"goals{seed}-episodes{config.episodes}-{digest}.json"
-    write_atomically(config.run / "evaluations" / name, text)
+    write_json(config.run / "evaluations" / name, summary)
     if config.json is not None:
-        write_atomically(config.json, text)
+        write_json(config.json, summary)
     show(evaluation_table(summary), policy.card)
     if config.video:
         _film(config, policy, seed)

@@ -19,7 +19,6 @@ from robomtl.agents.sac import MultiTaskSAC, check_methods
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings
 from robomtl.confidence import wilson_interval
-from robomtl.data.atomic import write_atomically
 from robomtl.data.locking import FolderLock
 from robomtl.devices import Device, resolve_device
 from robomtl.lines import read_lines
@@ -32,6 +31,7 @@ from robomtl.rl.policy import save_policy
 from robomtl.rl.rollouts import successes
 from robomtl.steps import check_steps
 from robomtl.versions import versions
+from robomtl.written import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
             finished: dict[str, Any] = json.loads((out / "result.json").read_text())
             return finished
         run = _Run(config, card, out, held)
-        _write(out / "config.json", settings)
+        write_json(out / "config.json", settings)
         return run.train()
 
 
@@ -187,7 +187,7 @@ class _Run:
         seconds, learned = time.monotonic() - started, (self.steps - before) * len(self.tasks)
         speed = learned / seconds if learned else None
         result = self._result() | {"steps_per_second": speed}
-        _write(self.out / "result.json", result)
+        write_json(self.out / "result.json", result)
         return result
 
     def _until_due(self) -> int:
@@ -270,7 +270,3 @@ def settings_of(card: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str,
 def _versions() -> dict[str, str]:
     found = versions()
     return found | {name: metadata.version(name) for name in ("metaworld", "stable-baselines3")}
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

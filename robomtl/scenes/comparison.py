@@ -19,8 +19,8 @@ from robomtl.lines import read_lines
 from robomtl.progress import console
 from robomtl.scenes.plan import Plan, SharedSceneTrainConfig
 from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
-from robomtl.scenes.written import write_json
 from robomtl.seeds import check_seeds
+from robomtl.written import write_json
 
 SINGLE = "single-task"
 

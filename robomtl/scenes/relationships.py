@@ -30,8 +30,8 @@ from robomtl.progress import console
 from robomtl.scenes.plan import Plan, SharedSceneTrainConfig, quality
 from robomtl.scenes.plots import RelationshipPanel, draw_relationships
 from robomtl.scenes.training import by_name, check_training, checkpoint_of, train_scenes
-from robomtl.scenes.written import write_json
 from robomtl.seeds import check_seeds
+from robomtl.written import write_json
 
 ACTUAL = "trained in pairs"
 ANGLE = "gradient angle"

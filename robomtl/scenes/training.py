@@ -34,9 +34,9 @@ from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
-from robomtl.scenes.written import write_json
 from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
+from robomtl.written import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
