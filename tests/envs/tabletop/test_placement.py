@@ -23,7 +23,9 @@ _DEEPEST = 0.003
 
 _SEEDS = st.integers(0, 10**6)
 _PLACES = st.floats(-0.3, 0.3)
-_TURNS = st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(sorted)
+_TURNS = st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(
+    lambda turns: sorted(turn + 0.0 for turn in turns)  # numpy takes 0 to -0 for a range reversed
+)
 
 
 def _footprint(x: float, y: float, width: float, depth: float) -> tuple[float, ...]:
