@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -205,6 +205,7 @@ def test_a_file_that_was_cut_or_overwritten_is_damaged(
     store.add(demo)
     path = demo_file(store)
     cut %= len(content)
+    assume(content[:cut] + junk != content)  # it ends with zeros, and so may junk
     for damaged in (content[:cut], junk, content[:cut] + junk):
         path.write_bytes(damaged)
         with pytest.raises(CorruptDemoError, match=r"demo_000000.npz is damaged .* delete it and"):
