@@ -1,7 +1,7 @@
-"""One look for every progress bar: what, how far, how long still."""
+"""One look for all progress: what, how far, how long still."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+INTERVAL = 30.0
+"""Seconds between two lines of progress where no bar can be drawn."""
+
 console = Console()
 
 
@@ -24,23 +27,30 @@ class Advance(Protocol):
         """One more is done; the note stands at the end of the bar."""
 
 
-@contextmanager
-def progress_bar(what: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Shows a progress bar while the `with` block runs, which gets the function to move it on.
+def progress_bar(what: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
+    """Shows progress while the `with` block runs, which gets the function to move it on.
+
+    In a terminal it is a bar. Elsewhere, such as in a log file, it is a line every `INTERVAL` and
+    one at the end, unless there was nothing to do.
 
     Args:
         what: Name of what is counted.
         total: How many there are.
         done: How many of them were done before.
     """
+    return (_bar if console.is_interactive else _lines)(what, total, done)
+
+
+@contextmanager
+def _bar(what: str, total: int, done: int) -> Iterator[Advance]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # a folder's name may have brackets
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as progress:
         line = progress.add_task(what, total=total, completed=done, note="")
@@ -49,3 +59,31 @@ def progress_bar(what: str, total: int, done: int = 0) -> Iterator[Advance]:
             progress.update(line, advance=1, note=note)
 
         yield advance
+
+
+@contextmanager
+def _lines(what: str, total: int, done: int) -> Iterator[Advance]:
+    started = printed = console.get_time()
+    count, latest = done, ""
+
+    def show(time: str) -> None:
+        parts = filter(None, (f"{what}: {count} of {total}", latest, time))
+        console.print(", ".join(parts), markup=False, highlight=False, soft_wrap=True)
+
+    def advance(note: str = "") -> None:
+        nonlocal count, latest, printed
+        count, latest, now = count + 1, note, console.get_time()
+        if now - printed >= INTERVAL and count < total:
+            printed = now
+            left = (now - started) * (total - count) / (count - done)
+            show(f"{_duration(left)} left")
+
+    yield advance
+    if count > done:
+        show(f"in {_duration(console.get_time() - started)}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

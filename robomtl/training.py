@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.conf import create_mutex_group
 
 from robomtl import methods
@@ -28,6 +27,7 @@ from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.data.locking import FolderLock
 from robomtl.metrics import Metrics
+from robomtl.progress import progress_bar
 from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
 from robomtl.written import write_json
@@ -198,17 +198,12 @@ class _Run:
 
     def train(self, on_checkpoint: Callback | None) -> Path:
         config = self.config
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Metrics(self.out, self.iteration) as metrics, Progress(*columns) as progress:
-            bar = progress.add_task("training", total=config.iterations, completed=self.iteration)
+        with (
+            Metrics(self.out, self.iteration) as metrics,
+            progress_bar("training", config.iterations, self.iteration) as advance,
+        ):
             for batch, held_out in self._prefetched(metrics):
-                loss = self._step(batch, held_out, metrics)
-                progress.update(bar, advance=1, description=f"training, loss {loss:.3f}")
+                advance(note=f"loss {self._step(batch, held_out, metrics):.3f}")
                 due = self.iteration % config.checkpoint_interval == 0
                 if due or self.iteration == config.iterations:
                     # Metrics first: what is logged must never be newer than what is resumed from.

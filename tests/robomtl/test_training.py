@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from robomtl import training
+from robomtl import progress, training
 from robomtl.agents import KeyframePolicy, NetworkConfig
 from robomtl.agents.sampling import Uniform
 from robomtl.checkpoint import CheckpointError, load_checkpoint
@@ -86,6 +86,14 @@ def test_a_run_leaves_a_policy_its_config_metrics_and_checkpoints(config, tmp_pa
     assert set(lines[0]["loss"]) == set(TASKS)
     assert 0 <= lines[0]["data_wait"] <= 1
     assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_a_log_says_how_far_a_run_is(config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    train(config, tmp_path / "run")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(", ")[0] for line in lines] == [f"training: {n} of 6" for n in range(1, 7)]
+    assert all(line.split(", ")[1].startswith("loss ") for line in lines)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
