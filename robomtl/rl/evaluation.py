@@ -65,8 +65,8 @@ def evaluate_rl(config: RLEvaluateConfig) -> dict[str, Any]:
     seed = policy.origin["seed"] if config.seed is None else config.seed
     env = evaluation_env(protocol, policy.tasks, seed, config.workers)
     try:
-        with console.status(f"{config.episodes} episodes of {len(policy.tasks)} tasks"):
-            won = successes(env, policy.act, config.episodes)  # type: ignore[arg-type]
+        with progress_bar("episodes", config.episodes * len(policy.tasks)) as advance:
+            won = successes(env, policy.act, config.episodes, advance)  # type: ignore[arg-type]
     finally:
         env.close()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]

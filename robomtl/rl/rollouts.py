@@ -23,7 +23,9 @@ class EvaluationEnv(Protocol):
     def step(self, actions: NDArray[np.float32]) -> Any: ...  # noqa: D102
 
 
-def successes(env: EvaluationEnv, act: Act, episodes: int) -> dict[str, int]:
+def successes(
+    env: EvaluationEnv, act: Act, episodes: int, on_episode: Callable[[], object] = lambda: None
+) -> dict[str, int]:
     """Return in how many of its first episodes each task was done at any step.
 
     Every task goes through the same goals, all different while there are enough. Tasks whose
@@ -33,6 +35,7 @@ def successes(env: EvaluationEnv, act: Act, episodes: int) -> dict[str, int]:
         env: Environments, one for each task.
         act: Maps observations (T, states + T) to actions (T, A).
         episodes: How many of each task.
+        on_episode: Called after each episode that counts.
     """
     env.set_goals(env.evaluation_goals(episodes))
     observations = env.reset()
@@ -43,4 +46,5 @@ def successes(env: EvaluationEnv, act: Act, episodes: int) -> dict[str, int]:
         for index in np.flatnonzero(dones & (had < episodes)):
             had[index] += 1
             won[index] += infos[index]["is_success"]
+            on_episode()
     return dict(zip(env.tasks, won.tolist(), strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -201,8 +201,10 @@ class _Run:
         mean: float = line["mean"]
         return mean
 
-    def _measure(self, episodes: int) -> dict[str, Any]:
-        won = successes(self.judge, self._act, episodes)  # type: ignore[arg-type]
+    def _measure(
+        self, episodes: int, on_episode: Callable[[], object] = lambda: None
+    ) -> dict[str, Any]:
+        won = successes(self.judge, self._act, episodes, on_episode)  # type: ignore[arg-type]
         return success_rates(won, episodes)
 
     def _act(self, observations: np.ndarray) -> np.ndarray:
@@ -215,10 +217,13 @@ class _Run:
     def _result(self) -> dict[str, Any]:
         lines = read_lines(self.out / "evaluations.jsonl")
         best = max(lines, key=lambda line: line["mean"])
+        episodes = self.protocol.final_episodes
+        with progress_bar("final episodes", episodes * len(self.tasks)) as advance:
+            final = self._measure(episodes, advance)
         return {
             "card": dict(self.card),
             **self.origin,
-            "final": self._measure(self.protocol.final_episodes),
+            "final": final,
             "max_over_time": best,
             "steps": self._taken,
             "updates": self.agent._n_updates,

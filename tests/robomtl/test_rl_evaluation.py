@@ -63,7 +63,9 @@ def test_every_task_is_judged_by_its_first_episodes_however_long_they_are(seed):
         for task in "abc"[: rng.integers(1, 4)]
     }
     env = Episodes(episodes)
-    won = successes(env, lambda observations: observations, count)
+    ended = []
+    won = successes(env, lambda observations: observations, count, lambda: ended.append(1))
+    assert len(ended) == count * len(episodes)
     assert won == {task: sum(s for _, s in of[:count]) for task, of in episodes.items()}
     assert env.goals.tolist() == list(range(count))
 
@@ -75,6 +77,7 @@ def test_evaluating_again_what_training_measured_gives_the_same(printed, run, tm
     assert {name: summary[name] for name in final} == final
     assert summary["card"]["protocol"] == "lite"
     assert "protocol lite, modified" in shown
+    assert f"episodes: {2 * len(TASKS)} of {2 * len(TASKS)}" in shown
     (kept,) = (run / "evaluations").iterdir()
     assert json.loads(kept.read_text()) == summary
 
