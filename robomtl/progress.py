@@ -23,8 +23,8 @@ console = Console()
 class Advance(Protocol):
     """What moves a progress bar on."""
 
-    def __call__(self, note: str = "") -> None:
-        """One more is done; the note stands at the end of the bar."""
+    def __call__(self, note: str = "", by: int = 1) -> None:
+        """One more is done, or several; the note stands at the end of the bar."""
 
 
 def progress_bar(what: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
@@ -55,8 +55,8 @@ def _bar(what: str, total: int, done: int) -> Iterator[Advance]:
     with Progress(*columns, console=console) as progress:
         line = progress.add_task(what, total=total, completed=done, note="")
 
-        def advance(note: str = "") -> None:
-            progress.update(line, advance=1, note=note)
+        def advance(note: str = "", by: int = 1) -> None:
+            progress.update(line, advance=by, note=note)
 
         yield advance
 
@@ -70,9 +70,9 @@ def _lines(what: str, total: int, done: int) -> Iterator[Advance]:
         parts = filter(None, (f"{what}: {count} of {total}", latest, time))
         console.print(", ".join(parts), markup=False, highlight=False, soft_wrap=True)
 
-    def advance(note: str = "") -> None:
+    def advance(note: str = "", by: int = 1) -> None:
         nonlocal count, latest, printed
-        count, latest, now = count + 1, note, console.get_time()
+        count, latest, now = count + by, note, console.get_time()
         if now - printed >= INTERVAL and count < total:
             printed = now
             left = (now - started) * (total - count) / (count - done)

@@ -168,7 +168,7 @@ class _Run:
         total = self.protocol.steps_per_task
         started, before = time.monotonic(), self.steps
         repeat = self.protocol.action_repeat
-        with progress_bar(self.out.name, total // repeat, before // repeat) as advance:
+        with progress_bar(self.out.name, self.card["steps"], self._taken) as advance:
             progress = _Progress(advance, repeat, self._latest())
             while self.steps < total:
                 steps = min(self._until_due(), total - self.steps)
@@ -232,7 +232,7 @@ class _Run:
 
 
 class _Progress(BaseCallback):
-    """Moves the progress bar on, with the speed and the latest success rate."""
+    """Moves the progress bar on by the steps of all environments, with the latest success rate."""
 
     def __init__(self, advance: Advance, repeat: int, success: float | None) -> None:
         super().__init__()
@@ -243,10 +243,11 @@ class _Progress(BaseCallback):
         self._steps = 0
 
     def _on_step(self) -> bool:
-        self._steps += self.training_env.num_envs * self._repeat
+        more = self.training_env.num_envs * self._repeat
+        self._steps += more
         speed = self._steps / (time.monotonic() - self._started)
         success = "" if self.success is None else f", success {self.success:.2f}"
-        self._advance(f"{speed:.0f} steps/s{success}")
+        self._advance(f"{speed:.0f} steps/s{success}", more)
         return True
 
 

@@ -105,6 +105,10 @@ def test_the_result_says_by_what_protocol_and_what_is_modified(printed, run):
     assert result["max_over_time"]["step"] in (40, 80, 120, 160)
 
 
+def test_progress_counts_the_steps_that_are_asked_for(printed, tmp_path):
+    assert "run: 160 of 160, " in printed("rl", "train", *OPTIONS, "--out", tmp_path / "run")
+
+
 def test_evaluations_and_gradient_conflict_are_written_over_time(run):
     evaluations = read_lines(run / "evaluations.jsonl")
     assert [line["step"] for line in evaluations] == [40, 80, 120, 160]
