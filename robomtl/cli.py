@@ -76,11 +76,11 @@ COMMANDS = {
     ),
     "rl train": (
         "Train multi-task SAC on Meta-World by a named protocol.",
-        "robomtl rl train --protocol lite --method aligned_mtl --seed 0 --out runs/rl/aligned",
+        "robomtl rl train --protocol lite --method aligned_mtl --seed 0",
     ),
     "rl evaluate": (
         "Measure the success rates of such a training, and film it.",
-        "robomtl rl evaluate runs/rl/aligned --episodes 50 --video",
+        "robomtl rl evaluate runs/rl/lite-aligned_mtl-0 --episodes 50 --video",
     ),
     "rl compare": (
         "Compare multi-task methods on Meta-World over several seeds.",

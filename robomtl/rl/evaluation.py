@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from robomtl.rl.film import film_task
 from robomtl.rl.policy import LearnedPolicy
 from robomtl.rl.rollouts import successes
 from robomtl.rl.tables import evaluation_table, show
-from robomtl.rl.training import settings_of, success_rates
+from robomtl.rl.train_command import default_folder
+from robomtl.rl.training import RLTrainConfig, settings_of, success_rates
 from robomtl.written import write_json
 
 
@@ -27,7 +28,7 @@ from robomtl.written import write_json
 class RLEvaluateConfig:
     """Which policy to evaluate, and on how many episodes."""
 
-    run: Positional[Path] = Path("runs/rl/run")
+    run: Positional[Path] = field(default_factory=lambda: default_folder(RLTrainConfig()))
     """Folder of a training run."""
     episodes: int = 50
     """Episodes of each task; up to the protocol's number of goals each has another one."""

@@ -16,9 +16,25 @@ from robomtl.rl.training import RLTrainConfig, train_rl
 class RLTrainCommandConfig:
     """What to learn, and where to keep it."""
 
-    out: Path = Path("runs/rl/run")
+    out: Annotated[
+        Path | None,
+        arg(
+            metavar="PATH",
+            help_behavior_hint="(default: runs/rl/PROTOCOL-METHOD-SEED, then -TASK for each task "
+            "that is named)",
+        ),
+    ] = None
     """Folder of the run; the same folder again continues an interrupted training."""
     training: Annotated[RLTrainConfig, arg(name="")] = field(default_factory=RLTrainConfig)
+
+
+def default_folder(training: RLTrainConfig) -> Path:
+    """Return where a run is kept unless told otherwise, named after what is trained.
+
+    What else is changed about the protocol is not in the name: there, it is refused.
+    """
+    words = (training.protocol, training.method, str(training.seed), *training.tasks)
+    return Path("runs/rl") / "-".join(words)
 
 
 def train_rl_command(config: RLTrainCommandConfig) -> dict[str, Any]:
@@ -26,6 +42,6 @@ def train_rl_command(config: RLTrainCommandConfig) -> dict[str, Any]:
     training = config.training
     card = protocol_card(training.protocol, training.overrides, training.tasks)
     console.print(card_table(card))
-    result = train_rl(training, config.out)
+    result = train_rl(training, config.out or default_folder(training))
     show(result_table(result), result["card"])
     return result

@@ -115,8 +115,10 @@ def test_a_film_takes_as_long_as_its_episode(repeat, run, tmp_path):
     assert len(shown) == -(-20 // max(repeat, 4)) + 1
 
 
-def test_a_policy_of_another_run_or_a_damaged_one_is_refused(refused, run, tmp_path):
+def test_a_policy_of_another_run_or_a_damaged_one_is_refused(refused, run, tmp_path, monkeypatch):
     assert "robomtl rl train" in refused("rl", "evaluate", tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path)
+    assert "runs/rl/lite-equal-0 holds no policy" in refused("rl", "evaluate")
     assert "at least 1" in refused("rl", "evaluate", run, "--episodes", 0)
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)

@@ -18,7 +18,7 @@ from robomtl.envs.metaworld.fast_steps import FastSteps
 from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.methods import MethodError
-from robomtl.rl import training
+from robomtl.rl import train_command, training
 from robomtl.rl.training import train_rl
 from tests.robomtl.rl_settings import OPTIONS, OVERRIDES, TASKS, TINY
 
@@ -107,6 +107,27 @@ def test_the_result_says_by_what_protocol_and_what_is_modified(printed, run):
 
 def test_progress_counts_the_steps_that_are_asked_for(printed, tmp_path):
     assert "run: 160 of 160, " in printed("rl", "train", *OPTIONS, "--out", tmp_path / "run")
+
+
+def test_a_run_is_kept_in_a_folder_named_after_it_unless_told_otherwise(printed, monkeypatch, run):
+    result = json.loads((run / "result.json").read_text())
+    went = []
+    monkeypatch.setattr(train_command, "train_rl", lambda _, out: went.append(out) or result)
+    for options in (
+        (), ("--seed", 1), ("--method", "pcgrad"), ("--protocol", "paper"), ("--tasks", *TASKS),
+        ("--tasks", TASKS[0]), ("--out", "here"),
+    ):  # fmt: skip
+        printed("rl", "train", *options)
+    assert list(map(str, went)) == [
+        "runs/rl/lite-equal-0",
+        "runs/rl/lite-equal-1",
+        "runs/rl/lite-pcgrad-0",
+        "runs/rl/paper-equal-0",
+        "runs/rl/lite-equal-0-reach-v3-drawer-close-v3",
+        "runs/rl/lite-equal-0-reach-v3",
+        "here",
+    ]
+    assert "runs/rl/PROTOCOL-METHOD-SEED" in printed("rl", "train", "--help")
 
 
 def test_evaluations_and_gradient_conflict_are_written_over_time(run):
