@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+
+from tyro.conf import arg
 
 from robomtl.agents.sac import SACConfig
 from robomtl.exceptions import ExperimentError
@@ -11,62 +13,66 @@ from robomtl.rl.protocol import Protocol
 
 _IN_ALL = {"steps": "steps_per_task", "evaluation_interval": "evaluation_interval"}
 
+T = TypeVar("T")
+Change = Annotated[T | None, arg(help_behavior_hint="(default: the protocol's)")]
+"""A setting that stays as the protocol has it unless it is given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
     """What is not as the protocol has it; nothing unless given."""
 
-    steps: int | None = None
+    steps: Change[int] = None
     """Environment steps of all tasks together."""
-    evaluation_interval: int | None = None
+    evaluation_interval: Change[int] = None
     """Environment steps of all tasks together between evaluations."""
-    evaluation_episodes: int | None = None
+    evaluation_episodes: Change[int] = None
     """Episodes of each task in an evaluation."""
-    final_episodes: int | None = None
+    final_episodes: Change[int] = None
     """Episodes of each task in the evaluation at the end."""
-    goals: int | None = None
+    goals: Change[int] = None
     """Goals of each task."""
-    reward: Literal["v1", "v2"] | None = None
+    reward: Change[Literal["v1", "v2"]] = None
     """Version of Meta-World's rewards."""
-    horizon: int | None = None
+    horizon: Change[int] = None
     """Environment steps of an episode."""
-    action_repeat: int | None = None
+    action_repeat: Change[int] = None
     """Environment steps for which an action is held."""
-    network: str | None = None
+    network: Change[str] = None
     """What actor and critics are made of."""
-    width: int | None = None
+    width: Change[int] = None
     """Units of a hidden layer."""
-    depth: int | None = None
+    depth: Change[int] = None
     """Hidden layers."""
-    layer_norm: bool | None = None
+    layer_norm: Change[bool] = None
     """Whether hidden layers are normalised."""
-    standardise: bool | None = None
+    standardise: Change[bool] = None
     """Whether states are standardised, each task's by its own statistics."""
-    normalise_returns: bool | None = None
+    normalise_returns: Change[bool] = None
     """Whether each task's rewards are divided by the deviation of its returns."""
-    critic_loss: Literal["squared_error", "cross_entropy"] | None = None
+    critic_loss: Change[Literal["squared_error", "cross_entropy"]] = None
     """How critics learn."""
-    temperature: Literal["per_task", "shared"] | None = None
+    temperature: Change[Literal["per_task", "shared"]] = None
     """Whether each task learns its own entropy temperature."""
-    initial_temperature: float | None = None
+    initial_temperature: Change[float] = None
     """Entropy temperature to begin with."""
-    target_entropy: float | None = None
+    target_entropy: Change[float] = None
     """Entropy of actions that temperatures are learned for."""
-    learning_rate: float | None = None
+    learning_rate: Change[float] = None
     """Adam's."""
-    gamma: float | None = None
+    gamma: Change[float] = None
     """Discount per step."""
-    batch_size: int | None = None
+    batch_size: Change[int] = None
     """Samples of each task in an update."""
-    buffer_size: int | None = None
+    buffer_size: Change[int] = None
     """Transitions of each task that are remembered."""
-    warm_up: int | None = None
+    warm_up: Change[int] = None
     """Steps of each environment with random actions."""
-    updates_per_step: int | None = None
+    updates_per_step: Change[int] = None
     """Updates after each step of all environments."""
-    overlap: bool | None = None
+    overlap: Change[bool] = None
     """Learn while the environments step; an update does without that step."""
-    clip: float | None = None
+    clip: Change[float] = None
     """Largest norm of the combined gradient."""
 
     def apply(self, protocol: Protocol, tasks: int) -> Protocol:

@@ -32,6 +32,13 @@ def test_help_shows_the_defaults_of_the_preset(printed):
         assert default[1] == str(demos)
 
 
+@pytest.mark.parametrize("command", ["rl train", "rl compare"])
+def test_help_says_that_defaults_are_the_protocols(printed, command):
+    text = printed(*command.split(), "--help")
+    assert "(default: the protocol's)" in text
+    assert "(default: None)" not in text
+
+
 def test_preset_is_an_option_of_the_commands_that_have_presets(printed, refused):
     for command in COMMANDS:
         assert ("--preset" in printed(*command.split(), "--help")) == (command in SIZED)
