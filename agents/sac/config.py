@@ -99,5 +99,5 @@ class SACConfig:
                 raise SettingError(f"{name} must be positive, not {getattr(self, name)}.")
         if self.target_entropy is not None and not isfinite(self.target_entropy):
             raise SettingError(f"target_entropy must be finite; it is {self.target_entropy}.")
-        if self.clip is not None and not self.clip > 0:
-            raise SettingError(f"clip must be positive, or none; it is {self.clip}.")
+        if self.clip is not None and not 0 < self.clip < float("inf"):
+            raise SettingError(f"clip must be positive and finite, or none; it is {self.clip}.")

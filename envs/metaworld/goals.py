@@ -53,10 +53,7 @@ def benchmark_goals(
     Raises:
         EnvError: The seed or the count is out of range.
     """
-    if count < 1:
-        raise EnvError(f"goals must be at least 1, not {count}")
-    if not 0 <= seed < 2**32:
-        raise EnvError(f"the seed of goals must be within 0 to 2**32 - 1, not {seed}")
+    check_goals(seed, count)
     # MT1 is a benchmark of its own for each task.
     everything = tuple(tasks) if benchmark == "MT1" else BENCHMARKS[benchmark]
     name = f"MT1-{everything[0]}" if benchmark == "MT1" else benchmark
@@ -67,6 +64,18 @@ def benchmark_goals(
         goals = draw_goals(everything, seed, count)
         _keep(path, goals)
     return {task: goals[task] for task in tasks}
+
+
+def check_goals(seed: int, count: int) -> None:
+    """Refuses what `benchmark_goals` cannot draw.
+
+    Raises:
+        EnvError: The seed or the count is out of range.
+    """
+    if count < 1:
+        raise EnvError(f"goals must be at least 1, not {count}")
+    if not 0 <= seed < 2**32:
+        raise EnvError(f"the seed of goals must be within 0 to 2**32 - 1, not {seed}")
 
 
 def draw_goals(tasks: Sequence[str], seed: int, count: int) -> dict[str, Array]:

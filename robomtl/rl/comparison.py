@@ -76,7 +76,7 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     training = config.training
     card = protocol_card(training.protocol, training.overrides, training.tasks)
     for method in config.methods:
-        for run in _runs(config, card, method, seed=0).values():
+        for run in _runs(config, card, method, max(config.seeds)).values():
             check_training(run)
     console.print(card_table(card))
     busy = [

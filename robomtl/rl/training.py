@@ -21,6 +21,9 @@ from robomtl.checkpoint import check_settings
 from robomtl.confidence import wilson_interval
 from robomtl.data.locking import FolderLock
 from robomtl.devices import Device, resolve_device
+from robomtl.envs.metaworld.goals import check_goals
+from robomtl.envs.metaworld.ray import import_ray
+from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.progress import Advance, progress_bar
 from robomtl.rl.card import card_line, card_protocol, protocol_card
@@ -77,6 +80,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
     Raises:
         ExperimentError: Unknown protocol, a number makes no sense, or no such device.
         UnknownNameError: The benchmark has no such task.
+        EnvError: The seed or the number of goals is out of range.
         MethodError: There is no such method.
         SettingError: The method cannot train the learner, or one of its numbers makes no sense.
         CheckpointError: The folder's run has other settings, or its checkpoint is damaged.
@@ -106,12 +110,19 @@ def check_training(config: RLTrainConfig) -> None:
     """Refuse what could not be trained, before anything is made or trained.
 
     Raises:
-        ExperimentError, UnknownNameError, MethodError, SettingError: As for `train_rl`.
+        ExperimentError, EnvError, MethodError, SettingError, MissingSimulatorError: As for
+            `train_rl`.
     """
     check_steps(config, "checkpoint_interval")
     resolve_device(config.device)
+    if config.workers < 1:
+        raise ExperimentError(f"workers must be at least 1, not {config.workers}")
+    if config.transport == "ray":
+        import_ray()
     card = protocol_card(config.protocol, config.overrides, config.tasks)
-    check_methods(replace(card_protocol(card).sac, method=config.method), card["tasks"])
+    protocol = card_protocol(card)
+    check_goals(config.seed, protocol.goals)
+    check_methods(replace(protocol.sac, method=config.method), card["tasks"])
 
 
 class _Run:

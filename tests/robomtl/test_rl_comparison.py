@@ -97,6 +97,12 @@ def test_a_method_that_cannot_be_trained_is_refused_before_any_other_is(method, 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_seed_that_cannot_be_trained_is_refused_before_any_other_is(refused, tmp_path):
+    options = ("--methods", "equal", "--seeds", 0, 2**32, *OPTIONS, "--out", tmp_path)
+    assert "not 4294967296" in refused("rl", "compare", *options)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("repeated", ["methods", "seeds"])
 def test_what_is_named_twice_is_refused(repeated, refused, tmp_path):
     given = {"methods": ["pcgrad", "equal"], "seeds": ["0", "1"]}

@@ -3,21 +3,19 @@
 import json
 import math
 import shutil
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
 from robomtl.agents.sac import CheckpointError as SACCheckpointError
-from robomtl.agents.sac import SettingError
 from robomtl.checkpoint import CheckpointError
 from robomtl.data.exceptions import DatasetInUseError
 from robomtl.data.locking import FolderLock
 from robomtl.envs import SimulatorError
 from robomtl.envs.metaworld.fast_steps import FastSteps
-from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
-from robomtl.methods import MethodError
 from robomtl.rl import train_command, training
 from robomtl.rl.training import train_rl
 from tests.robomtl.rl_settings import OPTIONS, OVERRIDES, TASKS, TINY
@@ -239,19 +237,38 @@ def test_a_reward_that_is_not_a_number_ends_the_run_and_names_the_task(monkeypat
     assert not (tmp_path / "result.json").exists()
 
 
-def test_wrong_names_and_numbers_are_answered_with_what_is_valid(tmp_path):
-    for config, error, what in (
-        (replace(TINY, protocol="light"), ExperimentError, "paper, metaworld\\+, lite"),
-        (replace(TINY, tasks=("reach",)), Exception, "unknown task of MT10 'reach'.*reach-v3"),
-        (replace(TINY, method="adam"), MethodError, "adam"),
-        (replace(TINY, method="aligned_mtl_ub"), SettingError, "aligned_mtl_ub"),
-        (replace(TINY, checkpoint_interval=0), ExperimentError, "checkpoint_interval"),
-        (replace(TINY, overrides=replace(OVERRIDES, steps=0)), ExperimentError, "^steps must be"),
-        (replace(TINY, overrides=replace(OVERRIDES, width=0)), SettingError, "width"),
-    ):
-        with pytest.raises(error, match=what):
-            train_rl(config, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--protocol light", "paper, metaworld+, lite"),
+        ("--tasks reach", "unknown task of MT10 'reach'; valid: reach-v3"),
+        ("--method adam", "'adam'"),
+        ("--method aligned_mtl_ub", "'aligned_mtl_ub'"),
+        ("--checkpoint-interval 0", "checkpoint_interval is at least 1 step, not 0"),
+        ("--workers 0", "workers must be at least 1, not 0"),
+        ("--seed -1", "within 0 to 2**32 - 1, not -1"),
+        ("--seed 4294967296", "within 0 to 2**32 - 1, not 4294967296"),
+        ("--steps 0", "steps must be at least 1, not 0"),
+        ("--goals 0", "goals must be at least 1, not 0"),
+        ("--width 0", "width must be 1 or more, not 0"),
+        ("--learning-rate -1", "learning_rate must be positive, not -1.0"),
+        ("--learning-rate nan", "learning_rate must be positive, not nan"),
+        ("--gamma 1.5", "gamma must be from 0 to 1, not 1.5"),
+        ("--gamma nan", "gamma must be from 0 to 1, not nan"),
+        ("--clip inf", "clip must be positive and finite"),
+    ],
+)
+def test_wrong_names_and_numbers_are_refused_and_leave_nothing(options, message, refused, tmp_path):
+    given = (*OPTIONS, *options.split())
+    assert message in refused("rl", "train", *given, "--out", tmp_path / "runs" / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_ray_nothing_is_made_for_it(refused, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    options = (*OPTIONS, "--transport", "ray", "--out", tmp_path / "run")
+    assert "pip install 'robomtl[ray]'" in refused("rl", "train", *options)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
