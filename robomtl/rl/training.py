@@ -23,7 +23,7 @@ from robomtl.data.locking import FolderLock
 from robomtl.devices import Device, resolve_device
 from robomtl.envs.metaworld.goals import check_goals
 from robomtl.envs.metaworld.ray import import_ray
-from robomtl.exceptions import ExperimentError
+from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.lines import read_lines
 from robomtl.progress import Advance, progress_bar
 from robomtl.rl.card import card_line, card_protocol, protocol_card
@@ -83,6 +83,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         EnvError: The seed or the number of goals is out of range.
         MethodError: There is no such method.
         SettingError: The method cannot train the learner, or one of its numbers makes no sense.
+        RunFolderError: The folder holds something else than such a run.
         CheckpointError: The folder's run has other settings, or its checkpoint is damaged.
         DatasetInUseError: Another process is training into this folder.
         MissingSimulatorError: Ray is asked for and not installed.
@@ -97,7 +98,13 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         # First, so that what is in the folder stays as it was found.
         held.enter_context(FolderLock(out))
         if (out / "config.json").exists():
-            check_settings(out, json.loads((out / "config.json").read_text()), settings, _FREE)
+            theirs = json.loads((out / "config.json").read_text())
+            if "protocol" not in theirs:
+                raise RunFolderError(
+                    f"{out} holds something else than a run of `robomtl rl train`: choose another "
+                    "folder with --out"
+                )
+            check_settings(out, theirs, settings, _FREE)
         if (out / "result.json").exists():
             finished: dict[str, Any] = json.loads((out / "result.json").read_text())
             return finished

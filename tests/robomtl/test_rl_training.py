@@ -169,6 +169,17 @@ def test_a_run_with_other_settings_is_refused(run):
             train_rl(other, run)
 
 
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(refused, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"data": "keyframes.zarr", "method": "equal", "seed": 0}))
+    message = refused("rl", "train", *OPTIONS, "--out", tmp_path)
+    assert message == (
+        f"error: {tmp_path} holds something else than a run of `robomtl rl train`: choose another "
+        "folder with --out\n"
+    )
+    assert list(tmp_path.iterdir()) == [config]
+
+
 def test_a_run_that_was_killed_before_its_result_gets_it_and_no_speed(run, tmp_path):
     cut = tmp_path / "cut"
     shutil.copytree(run, cut, ignore=shutil.ignore_patterns("result.json"))
