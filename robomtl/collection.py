@@ -16,7 +16,7 @@ from robomtl.data import DemoKey, DemoStore
 from robomtl.data.atomic import write_atomically
 from robomtl.data.rlbench.folder import holds_episodes
 from robomtl.distinct import check_distinct
-from robomtl.environments import kept_environment
+from robomtl.environments import kept_environment, other_simulator
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
@@ -99,10 +99,16 @@ def collect(config: CollectConfig) -> list[Collected]:
     Raises:
         JobError: An expert failed; the message names task and seed. What was collected is kept.
         ExperimentError: The folder has demonstrations that were recorded in another way, or
-            episodes that RLBench saved.
+            episodes that RLBench saved; or a task is another simulator's.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
     envs.environment_class(config.simulator).check_cameras(config.cameras)
+    for task in config.tasks:
+        if other := other_simulator(task, config.simulator):
+            raise ExperimentError(
+                f"{task} is a task of {other}, not of {config.simulator}: name other --tasks, or "
+                f"give --simulator {other}"
+            )
     keys = planned(config)
     _check_recording(config)
     present = set(DemoStore(config.out).keys())

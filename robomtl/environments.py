@@ -1,4 +1,4 @@
-"""The environment that a worker process keeps open."""
+"""The environment that a worker process keeps open, and which simulator has which task."""
 
 from robomtl import envs
 
@@ -35,3 +35,23 @@ def kept_tabletop(
     env = kept_environment(task, variation, cameras, image_size)
     assert isinstance(env, envs.TabletopEnv)
     return env
+
+
+def other_simulator(task: str, simulator: envs.Simulator) -> envs.Simulator | None:
+    """Where a task takes place that a simulator does not have; None if it has it, or none does.
+
+    Raises:
+        MissingSimulatorError: The simulator is not installed.
+    """
+    try:
+        envs.variation_count(task, simulator)
+    except envs.UnknownNameError:
+        return next((other for other in envs.SIMULATORS if _has(other, task)), None)
+    return None
+
+
+def _has(simulator: envs.Simulator, task: str) -> bool:
+    try:
+        return envs.variation_count(task, simulator) > 0
+    except (envs.UnknownNameError, envs.MissingSimulatorError):
+        return False

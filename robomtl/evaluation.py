@@ -18,7 +18,7 @@ from robomtl.confidence import wilson_interval
 from robomtl.data import DemoKey
 from robomtl.devices import Device, resolve_device
 from robomtl.distinct import check_distinct
-from robomtl.environments import kept_environment
+from robomtl.environments import kept_environment, other_simulator
 from robomtl.envs.robot import check_variation
 from robomtl.episode import Episode, run_episode
 from robomtl.episode_log import EpisodeLog
@@ -73,8 +73,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
 
     Raises:
         RunFolderError: `run` holds no policy.
-        ExperimentError: A task the policy was not trained on, or one twice, no episode, or training
-            has replaced the policy since.
+        ExperimentError: A task the policy was not trained on, or one twice, or one of another
+            simulator; no episode; or training has replaced the policy since.
         UnknownNameError: The simulator has no such task or variation.
         MissingSimulatorError: The simulator is not installed.
         JobError: An episode raised an error; the message names it. Finished ones are kept.
@@ -85,6 +85,11 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     tasks = _tasks(config, KeyframePolicy.load(policy_file))
     simulator = envs.environment_class(config.simulator)
     for task in tasks:
+        if other := other_simulator(task, config.simulator):
+            raise ExperimentError(
+                f"the policy's task {task} is {other}'s, not {config.simulator}'s: "
+                f"give --simulator {other}"
+            )
         check_variation(task, config.variation, simulator.variation_count(task))
     used = versions() | simulator.versions()
     name = f"variation{config.variation}-seed{config.seed}-{_digest(content, used)}"

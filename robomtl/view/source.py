@@ -14,6 +14,7 @@ from robomtl.data import (
     find_keyframes,
     open_demos,
 )
+from robomtl.environments import other_simulator
 from robomtl.envs import TabletopEnv
 from robomtl.evaluation import FIRST_SEED, policy_path
 from robomtl.exceptions import ExperimentError
@@ -32,7 +33,8 @@ def open_footage(config: ViewConfig) -> Iterator[Footage]:
 
     Raises:
         ExperimentError: The source is neither a run nor a folder of demonstrations, or has nothing
-            of this task, variation and seed; the message lists what it has.
+            of this task, variation and seed; the message lists what it has. Or a policy's task is
+            not of the tabletop.
     """
     run = (config.source / "checkpoints" / "policy.pt").is_file()
     with (_of_run if run else _of_store)(config) as found:
@@ -66,6 +68,11 @@ def _of_run(config: ViewConfig) -> Iterator[Footage]:
     if task not in policy.tasks:
         raise ExperimentError(
             f"the policy was not trained on {task!r}; its tasks: {', '.join(policy.tasks)}"
+        )
+    if other := other_simulator(task, "tabletop"):
+        raise ExperimentError(
+            f"policies are played on the tabletop, and {task} is a task of {other}: `robomtl "
+            f"evaluate {config.source} --simulator {other}` measures this one"
         )
     seed = FIRST_SEED if config.seed is None else config.seed
     rollout = play(policy, task, config.variation or 0, seed)
