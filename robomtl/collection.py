@@ -99,10 +99,12 @@ def collect(config: CollectConfig) -> list[Collected]:
     Raises:
         JobError: An expert failed; the message names task and seed. What was collected is kept.
         ExperimentError: The folder has demonstrations that were recorded in another way, or
-            episodes that RLBench saved; or a task is another simulator's.
+            episodes that RLBench saved; a task is another simulator's, or images have no pixel.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
     envs.environment_class(config.simulator).check_cameras(config.cameras)
+    if config.image_size < 1:
+        raise ExperimentError(f"the image size must be at least 1 pixel, not {config.image_size}")
     for task in config.tasks:
         if other := other_simulator(task, config.simulator):
             raise ExperimentError(

@@ -34,8 +34,11 @@ def test_a_policy_of_meta_world_is_not_viewed(refused, run):
         ("--simulator metaworld", "reach_target is a task of tabletop, not of metaworld: name oth"),
         ("--tasks reach-v3", "metaworld, not of tabletop: name other --tasks, or give --simulator"),
         ("--simulator metaworld --tasks reach-v4", "unknown task 'reach-v4'; valid: assembly-v3"),
+        ("--simulator metaworld --tasks reach-v3 --image-size 0", "at least 1 pixel, not 0"),
     ],
 )
-def test_a_task_of_another_simulator_is_refused_with_its_name(options, message, refused, tmp_path):
+def test_demonstrations_that_cannot_be_are_refused_before_anything_is_made(
+    options, message, refused, tmp_path
+):
     assert message in refused("collect", *options.split(), "--out", tmp_path / "demos")
     assert not list(tmp_path.iterdir())
