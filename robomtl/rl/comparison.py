@@ -17,10 +17,11 @@ from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.progress import console
 from robomtl.rl.aggregate import AGGREGATES, bootstrap_interval
 from robomtl.rl.card import card_line, card_table, protocol_card
+from robomtl.rl.config import RLTrainConfig, check_training
 from robomtl.rl.outcome import Outcome, joined, outcome_of
 from robomtl.rl.plots import draw_conflict, draw_success, draw_tasks
 from robomtl.rl.tables import show
-from robomtl.rl.training import RLTrainConfig, check_training, train_rl
+from robomtl.rl.training import train_rl
 from robomtl.seeds import check_seeds
 from robomtl.written import write_json
 

@@ -14,13 +14,13 @@ from robomtl.checkpoint import check_settings
 from robomtl.exceptions import ExperimentError
 from robomtl.progress import console, progress_bar
 from robomtl.rl.card import card_protocol
+from robomtl.rl.config import RLTrainConfig, default_folder
 from robomtl.rl.environment import evaluation_env
 from robomtl.rl.film import film_task
 from robomtl.rl.policy import LearnedPolicy
 from robomtl.rl.rollouts import successes
 from robomtl.rl.tables import evaluation_table, show
-from robomtl.rl.train_command import default_folder
-from robomtl.rl.training import RLTrainConfig, settings_of, success_rates
+from robomtl.rl.training import settings_of, success_rates
 from robomtl.written import write_json
 
 

@@ -8,8 +8,9 @@ from tyro.conf import arg
 
 from robomtl.progress import console
 from robomtl.rl.card import card_table, protocol_card
+from robomtl.rl.config import RLTrainConfig, default_folder
 from robomtl.rl.tables import result_table, show
-from robomtl.rl.training import RLTrainConfig, train_rl
+from robomtl.rl.training import train_rl
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,6 @@ class RLTrainCommandConfig:
     ] = None
     """Folder of the run; the same folder again continues an interrupted training."""
     training: Annotated[RLTrainConfig, arg(name="")] = field(default_factory=RLTrainConfig)
-
-
-def default_folder(training: RLTrainConfig) -> Path:
-    """Return where a run is kept unless told otherwise, named after what is trained.
-
-    What else is changed about the protocol is not in the name: there, it is refused.
-    """
-    words = (training.protocol, training.method, str(training.seed), *training.tasks)
-    return Path("runs/rl") / "-".join(words)
 
 
 def train_rl_command(config: RLTrainCommandConfig) -> dict[str, Any]:

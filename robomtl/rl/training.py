@@ -6,59 +6,31 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
-from tyro.conf import arg
 
-from robomtl.agents.sac import MultiTaskSAC, check_methods
+from robomtl.agents.sac import MultiTaskSAC
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings
 from robomtl.confidence import wilson_interval
 from robomtl.data.locking import FolderLock
-from robomtl.devices import Device, resolve_device
-from robomtl.envs.metaworld.goals import check_goals
-from robomtl.envs.metaworld.ray import import_ray
-from robomtl.exceptions import ExperimentError, RunFolderError
+from robomtl.devices import resolve_device
+from robomtl.exceptions import RunFolderError
 from robomtl.lines import read_lines
 from robomtl.progress import Advance, progress_bar
 from robomtl.rl.card import card_line, card_protocol, protocol_card
-from robomtl.rl.environment import Transport, evaluation_env, training_env
+from robomtl.rl.config import RLTrainConfig, check_training
+from robomtl.rl.environment import evaluation_env, training_env
 from robomtl.rl.log import RunLog
-from robomtl.rl.overrides import Overrides
 from robomtl.rl.policy import save_policy
 from robomtl.rl.rollouts import successes
-from robomtl.steps import check_steps
 from robomtl.versions import versions
 from robomtl.written import write_json
-
-
-@dataclass(frozen=True, kw_only=True)
-class RLTrainConfig:
-    """What to learn, and how."""
-
-    protocol: str = "lite"
-    """What is trained on and how it is measured: "paper", "metaworld+" or "lite"."""
-    method: str = "equal"
-    """Multi-task method of critics and actor; see `robomtl methods`."""
-    seed: int = 0
-    """Seed of goals, initialisation and exploration."""
-    tasks: tuple[str, ...] = ()
-    """Some of the benchmark's tasks, or one of them alone; all when none is named."""
-    overrides: Annotated[Overrides, arg(name="")] = field(default_factory=Overrides)
-    checkpoint_interval: int = 50_000
-    """Environment steps of all tasks together between checkpoints; rounded up to whole episodes."""
-    device: Device = "cpu"
-    """Where networks learn."""
-    workers: int = 1
-    """Processes that step the simulators; results do not depend on their number."""
-    transport: Transport = "processes"
-    """Whether these are processes of this machine, or Ray's actors on this or other machines."""
-
 
 # What may differ between a run and its resumption without changing its results.
 _FREE = ("versions", "differs", "summary", "modified")
@@ -111,25 +83,6 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         run = _Run(config, card, out, held)
         write_json(out / "config.json", settings)
         return run.train()
-
-
-def check_training(config: RLTrainConfig) -> None:
-    """Refuse what could not be trained, before anything is made or trained.
-
-    Raises:
-        ExperimentError, EnvError, MethodError, SettingError, MissingSimulatorError: As for
-            `train_rl`.
-    """
-    check_steps(config, "checkpoint_interval")
-    resolve_device(config.device)
-    if config.workers < 1:
-        raise ExperimentError(f"workers must be at least 1, not {config.workers}")
-    if config.transport == "ray":
-        import_ray()
-    card = protocol_card(config.protocol, config.overrides, config.tasks)
-    protocol = card_protocol(card)
-    check_goals(config.seed, protocol.goals)
-    check_methods(replace(protocol.sac, method=config.method), card["tasks"])
 
 
 class _Run:

@@ -1,7 +1,7 @@
 """Trainings that take a second or two."""
 
+from robomtl.rl.config import RLTrainConfig
 from robomtl.rl.overrides import Overrides
-from robomtl.rl.training import RLTrainConfig
 
 TASKS = ("reach-v3", "drawer-close-v3")
 OVERRIDES = Overrides(
