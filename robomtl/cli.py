@@ -105,7 +105,13 @@ SIZED = frozenset(
     ["quickstart", "collect", "keyframes", "train", "evaluate", "report", "view", "demos check"]
 )
 
-CONTINUES = "Interrupted or killed, the same command continues where it was."
+# The commands that, interrupted or killed, continue where they were; the others begin anew.
+CONTINUING = frozenset(
+    [
+        "quickstart", "collect", "keyframes", "train", "evaluate", "demos export",
+        "scenes train", "scenes compare", "scenes relationships", "rl train", "rl compare",
+    ]
+)  # fmt: skip
 
 OVERVIEW = f"""\
 robomtl {robomtl.__version__}: multi-task imitation learning for robot manipulation
@@ -115,7 +121,8 @@ usage: robomtl COMMAND [OPTIONS]        robomtl COMMAND --help explains the opti
 {{commands}}
 
 The five commands from collect to report, without options, do one after the other what quickstart
-does, in the same folder. {CONTINUES}"""
+does, in the same folder. Interrupted or killed, all of them continue where they were when they are
+run again, but for report, which begins anew."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -125,13 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Always, but for success: 2 for an error the user can do something about,
             printed as one line, 130 for Ctrl-C, and 1 when nobody reads any more what it prints.
     """
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         try:
-            _start((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+            _start(arguments)
         finally:
             sys.stdout.flush()  # here, where it may fail, and not at the interpreter's exit
     except KeyboardInterrupt:
-        print(f"interrupted. {CONTINUES}", file=sys.stderr)
+        name, _ = _split(arguments)
+        again = "continues where it was" if name in CONTINUING else "begins anew"
+        print(f"interrupted: the same command {again}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         if not _nobody_reads():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robomtl import quickstart
-from robomtl.cli import COMMANDS, SIZED, main
+from robomtl import cli, quickstart
+from robomtl.cli import COMMANDS, CONTINUING, SIZED, main
 from robomtl.data import DemoKey, KeyframeDataset, KeyframeWriter
 from robomtl.envs import TASKS
 
@@ -63,6 +63,25 @@ def test_the_beginning_of_a_command_is_answered_with_what_begins_so(printed, ref
     for words in ([beginning], [beginning, "tran"]):
         message = f"error: unknown command {' '.join(words)!r}; valid: {', '.join(members)}\n"
         assert refused(*words) == message
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_ctrl_c_says_whether_the_command_would_continue(monkeypatch, capsys, command):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_start", interrupted)
+    with pytest.raises(SystemExit) as exit:
+        main([*command.split(), "--out", "somewhere"])
+    assert exit.value.code == 130
+    again = "continues where it was" if command in CONTINUING else "begins anew"
+    assert capsys.readouterr().err == f"interrupted: the same command {again}\n"
+
+
+def test_commands_that_write_their_result_at_the_end_begin_anew():
+    assert {"toy", "bench methods", "scenes collect", "rl evaluate"} < set(COMMANDS) - CONTINUING
+    assert {"quickstart", "collect", "evaluate", "scenes train", "rl compare"} < CONTINUING
+    assert set(COMMANDS) > CONTINUING
 
 
 def test_nobody_needs_to_read_all_of_the_output():
