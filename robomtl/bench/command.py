@@ -121,7 +121,7 @@ def _steps(training: Training) -> None:
 
 def _table(problem: Problem, rows: dict[str, Any]) -> Table:
     table = Table(title=f"{problem.name}: {problem.summary}", title_justify="left")
-    table.add_column("method")
+    table.add_column("method", overflow="fold")
     for title in ("median ms", "fastest ms", "x equal", "peak MB"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")

@@ -171,9 +171,10 @@ def _tables(comparison: Comparison) -> Iterator[Table]:
 
 
 def _table(title: str, methods: Sequence[str], columns: Mapping[str, list[str]]) -> Table:
-    table = Table("method", title=title)
+    table = Table(title=title)
+    table.add_column("method", overflow="fold")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for method, *cells in zip(methods, *columns.values(), strict=True):
         table.add_row(method, *cells)
     return table

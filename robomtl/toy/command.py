@@ -53,7 +53,7 @@ def toy(config: ToyConfig) -> dict[str, list[Trajectory]]:
     table says where each ended: how far from the optimum of equal weights.
 
     Raises:
-        ExperimentError: A number that makes no sense.
+        ExperimentError: A number that makes no sense, or no method that suits the problem.
         MethodError: There is no such method; the message lists those there are.
     """
     if not config.methods:
@@ -65,15 +65,17 @@ def toy(config: ToyConfig) -> dict[str, list[Trajectory]]:
     everything = (*methods.names(), *_PAIRS)
     names = list(dict.fromkeys(everything if config.methods == ("all",) else config.methods))
     refused = unsuitable(names, STARTS[0])
-    for name, reason in refused.items():
-        console.print(f"{escape(name)} does not apply: {escape(reason)}")
+    reasons = [f"{name} does not apply: {reason}" for name, reason in refused.items()]
+    if len(refused) == len(names):
+        raise ExperimentError(" ".join(reasons))
+    for reason in reasons:
+        console.print(escape(reason))
     found = _walk([name for name in names if name not in refused], config)
     _save(found, config.out / "trajectories.npz")
     best = optimum(torch.tensor([[0.5, 0.5]])).numpy()[0]
     console.print(_table(found, best))
-    if found:
-        paths = {name: [walked.points for walked in group] for name, group in found.items()}
-        plot(paths, pareto_front().numpy(), best, config.out / "toy.png")
+    paths = {name: [walked.points for walked in group] for name, group in found.items()}
+    plot(paths, pareto_front().numpy(), best, config.out / "toy.png")
     return found
 
 
@@ -105,7 +107,7 @@ def _save(found: Mapping[str, Sequence[Trajectory]], path: Path) -> None:
 def _table(found: Mapping[str, Sequence[Trajectory]], best: NDArray[np.float64]) -> Table:
     lowest = _mean_loss(best)
     table = Table(title=f"optimum ({best[0]:.2f}, {best[1]:.2f}), mean loss {lowest:.3f}")
-    table.add_column("method")
+    table.add_column("method", overflow="fold")
     table.add_column("from")
     for title in ("L1", "L2", "mean above optimum", "distance"):
         table.add_column(title, justify="right")

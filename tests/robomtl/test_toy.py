@@ -5,6 +5,7 @@ from PIL import Image
 
 from robomtl import methods
 from robomtl.methods import CombinationError, MethodError, UnknownMethodError
+from robomtl.progress import console
 from robomtl.toy import trajectory
 from robomtl.toy.optimum import optimum, pareto_front
 from robomtl.toy.problem import STARTS, TASKS, ToyObjective, losses
@@ -159,6 +160,15 @@ def test_the_command_writes_trajectories_and_a_picture_and_prints_where_they_end
         assert min(picture.size) > 500
 
 
+def test_a_narrow_terminal_cuts_no_name_short(printed, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "width", 80)
+    name = "rlw_dirichlet+aligned_mtl_median"
+    text = printed("toy", "--methods", name, "--steps", 1, "--workers", 1, "--out", tmp_path)
+    table = text[text.index("┃ method") :]
+    cells = [line.split("│")[1].strip() for line in table.splitlines() if line.startswith("│")]
+    assert "".join(cells) == name
+
+
 def test_wrong_options_are_answered_with_what_is_wrong(refused, tmp_path):
     out = ("--out", tmp_path)
     message = refused("toy", "--methods", "magic", *out)
@@ -168,4 +178,7 @@ def test_wrong_options_are_answered_with_what_is_wrong(refused, tmp_path):
     for rate in (0, "inf", "nan"):
         assert "learning_rate must be positive" in refused("toy", "--learning-rate", rate, *out)
     assert "at least one method" in refused("toy", "--methods", *out)
+    message = refused("toy", "--methods", "gcs", "mgda_ub", *out)
+    assert "gcs does not apply: " in message
+    assert "mgda_ub does not apply: " in message
     assert list(tmp_path.iterdir()) == []
