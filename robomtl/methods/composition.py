@@ -89,7 +89,7 @@ def make(
     )
     if weights is not None and not set(name.split("+")) & set(_GIVEN):
         raise MissingArgumentError(
-            f"{name!r} takes no `weights`. These do: {list(_GIVEN)}, also with an aggregator."
+            f"{name!r} takes no weights. These do: {list(_GIVEN)}, also with an aggregator."
         )
     if name in WHOLE:
         return WHOLE[name].make(recipe)

@@ -46,7 +46,7 @@ class Recipe:
         if not auxiliary:
             raise MissingArgumentError(
                 f"{self.name!r} weighs auxiliary tasks by how they help primary ones, and all of "
-                f"{list(self.tasks)} are primary: name some of them as `primary`."
+                f"{list(self.tasks)} are primary: name some of them as primary."
             )
         return auxiliary
 
@@ -59,7 +59,7 @@ class Recipe:
         if self.weights is None or set(self.weights) != set(self.tasks):
             given = None if self.weights is None else list(self.weights)
             raise MissingArgumentError(
-                f"{self.name!r} needs `weights` with one number for each of {list(self.tasks)}, "
+                f"{self.name!r} needs weights: one number for each of {list(self.tasks)}, "
                 f"not for {given}."
             )
         return torch.tensor([self.weights[task] for task in self.tasks], dtype=torch.float64)

@@ -118,7 +118,7 @@ def test_the_command_prints_a_table_and_writes_all_numbers(printed, tmp_path):
     gradients = 10 * 342_801 * 4
     extra = rows["nash_mtl"]["peak_bytes"] - rows["equal"]["peak_bytes"]
     assert extra == pytest.approx(gradients, rel=0.3)
-    assert "name some of them as `primary`" in rows["ial"]["not_applicable"]
+    assert "name some of them as primary." in rows["ial"]["not_applicable"]
 
 
 def test_wrong_options_are_answered_with_what_is_wrong(refused, tmp_path):

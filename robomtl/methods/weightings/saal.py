@@ -155,7 +155,7 @@ class LearnedOmega(AutoLambda):
         if not real:
             raise MissingArgumentError(
                 f"SAAL validates on real tasks, and {list(primary)} are none: name some of "
-                f"{list(self.targets.real)} as `primary`."
+                f"{list(self.targets.real)} as primary."
             )
         super().__init__(tasks, real, optimiser, initial=initial, rate=rate)
         if given is None:
