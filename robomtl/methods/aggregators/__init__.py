@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from robomtl.methods.aggregators.aggregator import Aggregator
@@ -73,13 +76,15 @@ AGGREGATORS: dict[str, Callable[[], Aggregator]] = {
 """Makes a fresh aggregator with its paper's settings, by name."""
 
 
-def aggregate(name: str, gram: Tensor, weights: Tensor | None = None) -> Tensor:
+def aggregate(
+    name: str, gram: Tensor | NDArray[Any], weights: Tensor | NDArray[Any] | None = None
+) -> Tensor:
     """Return the coefficients alpha of a fresh aggregator, float64 (K,).
 
     Args:
         name: One of `AGGREGATORS`.
-        gram: M = G G^T of the task gradients, (K, K).
-        weights: Task weights, (K,); None for those that the method's paper has.
+        gram: M = G G^T of the task gradients, (K, K), a tensor or an array.
+        weights: Task weights, (K,), likewise; None for those that the method's paper has.
 
     Raises:
         UnknownMethodError: There is no such aggregator; the message lists those there are.
@@ -87,4 +92,5 @@ def aggregate(name: str, gram: Tensor, weights: Tensor | None = None) -> Tensor:
     """
     if name not in AGGREGATORS:
         raise UnknownMethodError(name, list(AGGREGATORS))
-    return AGGREGATORS[name]()(gram, weights)
+    given = None if weights is None else torch.as_tensor(weights)
+    return AGGREGATORS[name]()(torch.as_tensor(gram), given)

@@ -51,6 +51,14 @@ def test_a_fresh_one_always_gives_the_same_float64(name):
 
 
 @named
+def test_arrays_give_the_same_as_tensors(name):
+    _, gram = example()
+    weights = torch.tensor([0.5, 1.0, 0.25, 2.0]).double()
+    expected = aggregate(name, gram, weights)
+    assert aggregate(name, gram.numpy(), weights.numpy()).equal(expected)
+
+
+@named
 def test_nothing_given_is_changed(name):
     _, gram = example()
     weights = torch.rand(4).double()
