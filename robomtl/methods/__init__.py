@@ -6,7 +6,7 @@ and returns a `Record` of what it did. `make` builds methods by name, `names` li
 
 from robomtl.methods.aggregators import aggregate
 from robomtl.methods.combination import Combination
-from robomtl.methods.composition import make, names
+from robomtl.methods.composition import learns_weights, make, names
 from robomtl.methods.exceptions import (
     CombinationError,
     MethodError,
@@ -46,6 +46,7 @@ __all__ = [
     "UnknownTaskError",
     "UnsuitableObjectiveError",
     "aggregate",
+    "learns_weights",
     "make",
     "names",
     "parameters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -34,6 +35,11 @@ _VARIANTS = {
     "aligned_mtl_rmse": "Aligned-MTL scaled to the root mean square of the singular values.",
 }
 _GIVEN = ("fixed", "saal_e", "saal_ew")
+_LEARNED = (
+    "auto_lambda", "auto_lambda_delayed", "auto_lambda_finite_difference",
+    "auto_lambda_stochastic", "uncertainty", "gradnorm", "imtl_l", "famo", "ol_aux", "saal_w",
+    "saal_ew", "imtl", "ial",
+)  # fmt: skip
 
 
 def make(
@@ -55,8 +61,8 @@ def make(
             multi-task learning. Some of them is auxiliary learning.
         optimiser: What trains the parameters; methods that look ahead read it.
         weights: Weight of each task, by name, for methods that are given them.
-        rate: Learning rate of learned weights; none for the method's own. Methods that learn none
-            ignore it, so that one rate may be given to all that are compared.
+        rate: Learning rate of learned weights; none for the method's own. For methods that learn
+            some alone (`learns_weights`).
         seed: Seed of what a method draws at random.
 
     Raises:
@@ -64,9 +70,11 @@ def make(
         CombinationError: The names do not go together; the message says which would.
         UnknownTaskError: A primary task is not among the tasks.
         MissingArgumentError: The method needs an argument that was not given, has no use for the
-            weights that were, or there is no primary task.
-        MethodError: A task is named more than once.
+            weights or the rate that were, or there is no primary task.
+        WeightsError: Given weights are negative or not finite, or all are 0.
+        MethodError: A task is named more than once, or the rate is not positive.
     """
+    _check_use(name, weights, rate)
     tasks = tuple(tasks)
     primary = tasks if primary is None else tuple(primary)
     for what, named in (("tasks", tasks), ("primary tasks", primary)):
@@ -87,10 +95,6 @@ def make(
         rate=rate,
         seed=seed,
     )
-    if weights is not None and not set(name.split("+")) & set(_GIVEN):
-        raise MissingArgumentError(
-            f"{name!r} takes no weights. These do: {list(_GIVEN)}, also with an aggregator."
-        )
     if name in WHOLE:
         return WHOLE[name].make(recipe)
     if name in _PAIRS:
@@ -112,12 +116,33 @@ def names() -> dict[str, str]:
     }
 
 
-def _combined(recipe: Recipe) -> Method:
-    """Return the combination that a recipe's name spells out."""
-    parts = recipe.name.split("+")
+def learns_weights(name: str) -> bool:
+    """Return whether the method of that name learns weights, at a rate that `make` may be given."""
+    return not set(name.split("+")).isdisjoint(_LEARNED)
+
+
+def _check_use(name: str, weights: Mapping[str, float] | None, rate: float | None) -> None:
+    """Refuse an unknown method, and what a method has no use for."""
+    parts = name.split("+")
     for part in parts:
         if part not in names():
             raise UnknownMethodError(part, names())
+    if weights is not None and set(parts).isdisjoint(_GIVEN):
+        raise MissingArgumentError(
+            f"{name!r} takes no weights. These do: {list(_GIVEN)}, also with an aggregator."
+        )
+    if rate is not None and not learns_weights(name):
+        raise MissingArgumentError(
+            f"{name!r} learns no weights, so it takes no rate for them. "
+            f"These do: {list(_LEARNED)}, also with an aggregator."
+        )
+    if rate is not None and not 0 < rate < math.inf:
+        raise MethodError(f"The learning rate of weights must be positive and finite, not {rate}.")
+
+
+def _combined(recipe: Recipe) -> Method:
+    """Return the combination that a recipe's name spells out."""
+    parts = recipe.name.split("+")
     weightings = [part for part in parts if part in WEIGHTINGS]
     aggregators = [part for part in parts if part in AGGREGATORS or part in _UPPER_BOUNDS]
     if len(weightings) > 1 or len(aggregators) > 1 or len(weightings + aggregators) < len(parts):

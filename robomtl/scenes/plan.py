@@ -34,15 +34,14 @@ class Plan:
 
     Args:
         training: What all runs have in common; its method and seed are not used, and its weights
-            and their rate by the runs of methods alone.
+            and their rate by the runs of methods alone that are given or learn some.
         out: Folder of the comparison.
 
     Attributes:
         tasks: The primary tasks.
 
     Raises:
-        ExperimentError: This machine does not have the device, a primary task is not among the
-            tasks, or a number is below 1.
+        ExperimentError: This machine does not have the device, or what `check_training` refuses.
         UnknownDenseTaskError: There is no such task.
     """
 
@@ -80,6 +79,7 @@ class Plan:
             self.tasks,
             optimiser=torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1),
             weights=training.weights or None,
+            rate=training.weight_rate,
         )
         sharing = training.network.sharing
         if isinstance(made, Combination) and made.at_representation and sharing != "full":
@@ -100,7 +100,8 @@ class Plan:
 
     def _training(self, method: str, seed: int) -> SceneTrainConfig:
         weights = self._common.weights if "fixed" in method.split("+") else {}
-        return replace(self._common, method=method, seed=seed, weights=weights)
+        rate = self._common.weight_rate if methods.learns_weights(method) else None
+        return replace(self._common, method=method, seed=seed, weights=weights, weight_rate=rate)
 
     def shared(self, tasks: tuple[str, ...], seed: int) -> SceneTrainConfig:
         """Return how equally weighted tasks are learned that share the whole encoder."""

@@ -1,5 +1,7 @@
 """Methods by name."""
 
+import math
+
 import pytest
 import torch
 
@@ -11,6 +13,8 @@ from robomtl.methods import (
     UnknownMethodError,
     UnknownTaskError,
 )
+from robomtl.methods.aggregators import WeightsError
+from robomtl.methods.recipe import Recipe
 from tests.methods.problems import TASKS, Bowls
 
 
@@ -91,6 +95,33 @@ def test_given_weights_are_asked_for_by_name_and_only_where_they_are_used():
         methods.make("fixed", TASKS, weights={"a": 1.0, "b": 2.0})
     with pytest.raises(MissingArgumentError, match="takes no weights"):
         methods.make("equal", TASKS, weights=dict.fromkeys(TASKS, 1.0))
+    with pytest.raises(UnknownMethodError, match="magic"):
+        methods.make("magic", TASKS, weights=dict.fromkeys(TASKS, 1.0))
+
+
+@pytest.mark.parametrize("weights", [(1, -1, 1), (1, math.nan, 1), (math.inf, 1, 1), (0, 0, 0)])
+@pytest.mark.parametrize("name", ["fixed", "fixed+pcgrad"])
+def test_given_weights_are_numbers_that_mean_something(name, weights):
+    given = dict(zip(TASKS, map(float, weights), strict=True))
+    with pytest.raises(WeightsError, match=r"finite, not negative and not all 0, not \{'a': "):
+        methods.make(name, TASKS, weights=given)
+
+
+@pytest.mark.parametrize("name", [*methods.names(), "auto_lambda+pcgrad", "equal+cagrad"])
+def test_a_rate_is_for_methods_that_learn_weights_alone(name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Recipe, "rate_or", lambda _, default: asked.append(default) or default)
+    tasks = ("a", "b", "a->b")
+    given = name in ("fixed", "saal_e", "saal_ew")
+    weights = dict.fromkeys(tasks, 1.0) if given else None
+    methods.make(name, tasks, ["a"], weights=weights)
+    assert bool(asked) == methods.learns_weights(name)
+    for rate in (1e-3, 0.0, -1.0, math.nan, math.inf):
+        if asked and rate == 1e-3:
+            methods.make(name, tasks, ["a"], weights=weights, rate=rate)
+            continue
+        with pytest.raises(MethodError, match="positive" if asked else "takes no rate"):
+            methods.make(name, tasks, ["a"], weights=weights, rate=rate)
 
 
 def test_the_seed_decides_what_is_drawn():

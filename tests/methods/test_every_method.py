@@ -31,8 +31,9 @@ class Run:
         self.bowls = kind(dtype=dtype)
         self.optimiser = torch.optim.Adam(self.bowls.parameters(), lr=0.05)
         weights = {"a": 0.5, "b": 1.0, "c": 0.25} if name == "fixed" else None
+        rate = 0.01 if methods.learns_weights(name) else None
         self.method = methods.make(
-            name, TASKS, ["a", "b"], optimiser=self.optimiser, weights=weights, rate=0.01
+            name, TASKS, ["a", "b"], optimiser=self.optimiser, weights=weights, rate=rate
         )
         self.held_out = self.bowls.batches(20, seed=2)
 

@@ -52,7 +52,6 @@ def config(data):
         batch_size=3,
         checkpoint_interval=2,
         log_interval=1,
-        weight_rate=1e-2,
         affinity_interval=2,
         network=SIZES,
     )
@@ -61,7 +60,8 @@ def config(data):
 @pytest.fixture(scope="module")
 def related(config, tmp_path_factory):
     """A finished command, and what it returned."""
-    command = SceneRelationshipsConfig(out=tmp_path_factory.mktemp("related"), training=config)
+    training = replace(config, weight_rate=1e-2)
+    command = SceneRelationshipsConfig(out=tmp_path_factory.mktemp("related"), training=training)
     return command, scene_relationships(command)
 
 

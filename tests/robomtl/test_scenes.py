@@ -231,6 +231,7 @@ def test_weights_and_their_rate_go_only_to_methods_that_use_them(config, tmp_pat
     assert comparison.weights["fixed"] == [pytest.approx(weights)]
     assert settings_of(tmp_path, "fixed-0")["weights"] == weights
     assert settings_of(tmp_path, "auto_lambda-0")["weights"] == {}
+    assert settings_of(tmp_path, "fixed-0")["weight_rate"] is None
     assert settings_of(tmp_path, "auto_lambda-0")["weight_rate"] == 1e-2
     other = replace(training, weights={}, weight_rate=1e-3)  # the single tasks do not care
     compare_scenes(replace(compare, methods=("equal",), training=other))

@@ -23,7 +23,7 @@ class NonFiniteGramError(GramError):
 
 
 class WeightsError(MethodError):
-    """The task weights do not fit the aggregator or the number of tasks."""
+    """The task weights do not fit the method or the number of tasks."""
 
 
 class SolverError(MethodError):

@@ -12,7 +12,7 @@ from robomtl.methods.weightings.auto_lambda import AutoLambda
 from robomtl.methods.weightings.auto_lambda_delayed import DelayedAutoLambda
 from robomtl.methods.weightings.auto_lambda_finite_difference import FiniteDifferenceAutoLambda
 from robomtl.methods.weightings.auto_lambda_stochastic import StochasticAutoLambda
-from robomtl.methods.weightings.constant import Constant
+from robomtl.methods.weightings.constant import Constant, fixed
 from robomtl.methods.weightings.dwa import DynamicWeightAverage
 from robomtl.methods.weightings.famo import FAMO
 from robomtl.methods.weightings.gcs import GradientCosineSimilarity
@@ -70,9 +70,7 @@ def _stochastic_auto_lambda(recipe: Recipe) -> Weighting:
 
 WEIGHTINGS: dict[str, Entry] = {
     "equal": Entry("Every task counts the same: the mean of the losses.", _equal),
-    "fixed": Entry(
-        "Given weights that stay as they are.", lambda recipe: Constant(recipe.given_weights())
-    ),
+    "fixed": Entry("Given weights that stay as they are.", fixed),
     "auto_lambda": Entry(
         "Weights that lower the primary tasks' loss one step ahead, by exact gradients.",
         _auto_lambda(AutoLambda),
