@@ -52,8 +52,8 @@ def train_command(config: TrainCommandConfig) -> Path:
     """Trains, or continues, and returns the path of the policy.
 
     Raises:
-        ExperimentError: This machine does not have the device, `demos` lacks a task, or a number is
-            too small.
+        ExperimentError: This machine does not have the device, `demos` lacks a task, or a number
+            makes no sense.
         JobError: A demonstration has no such images, or cannot be read.
         DataError: `demos` is no folder of demonstrations.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.

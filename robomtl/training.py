@@ -28,6 +28,7 @@ from robomtl.data import KeyframeDataset
 from robomtl.data.locking import FolderLock
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
+from robomtl.rates import check_rates
 from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
 from robomtl.written import write_json
@@ -101,7 +102,8 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         on_checkpoint: Called after every checkpoint with the iteration and the policy so far.
 
     Raises:
-        ExperimentError: The iterations or an interval are below 1, or the seed is negative.
+        ExperimentError: The iterations or an interval are below 1, a learning rate is not positive,
+            or the seed is negative.
         BatchError: A batch does not have a sample of each task.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
@@ -122,11 +124,13 @@ def check_training(config: TrainConfig, tasks: Sequence[str]) -> None:
         tasks: Names of all tasks to learn.
 
     Raises:
-        ExperimentError: The iterations or an interval are below 1, or the seed is negative.
+        ExperimentError: The iterations or an interval are below 1, a learning rate is not positive,
+            or the seed is negative.
         BatchError: A batch does not have a sample of each task.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
     """
     check_steps(config, "iterations", "checkpoint_interval", "log_interval")
+    check_rates(config, "learning_rate", "weight_rate")
     check_seed(config.seed)
     check_batch_size(config.batch_size, tasks)
     _method(config, tasks, torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1))

@@ -52,7 +52,8 @@ class DenseNetwork(nn.Module):
 
     Raises:
         UnknownDenseTaskError: A name is neither a task nor a self-auxiliary.
-        ArchitectureError: No head, one twice, or a self-auxiliary that has no branch to teach.
+        ArchitectureError: No head, one twice, a self-auxiliary that has no branch to teach, or a
+            size below 1.
     """
 
     def __init__(
@@ -119,6 +120,11 @@ def widened(values: Tensor) -> Tensor:
 def _check(names: Sequence[str], heads: Iterable[Head], config: DenseNetworkConfig) -> None:
     if not names or len(set(names)) < len(names):
         raise ArchitectureError(f"a network needs different heads, at least one, not {list(names)}")
+    if min(*config.widths, config.decoder) < 1:
+        raise ArchitectureError(
+            f"widths and decoder are at least 1 channel each, not {list(config.widths)} and "
+            f"{config.decoder}"
+        )
     auxiliaries = [head for head in heads if head.auxiliary]
     if config.sharing == "full" and auxiliaries:
         raise ArchitectureError(

@@ -76,8 +76,8 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     Numbers that cannot be told, such as what is gained over an error of 0, are null in the file.
 
     Raises:
-        ExperimentError: No method or no seed, a seed that is negative or there twice, a primary
-            task that is not among the tasks, or an interval below 1.
+        ExperimentError: No method or no seed, a seed that is negative or there twice, or what
+            `check_training` refuses.
         DataError: The scenes cannot be read.
         AgentError: There is no such task, or there are too few images for a batch.
         CheckpointError: The folder holds runs with other settings.

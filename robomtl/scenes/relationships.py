@@ -109,8 +109,8 @@ def scene_relationships(config: SceneRelationshipsConfig) -> Relationships:
     paper's code takes that of the moment, which falls to zero.
 
     Raises:
-        ExperimentError: Fewer than three tasks, a primary task that is not among them, no seed, one
-            that is negative or there twice, no `affinity_interval`, or an interval below 1.
+        ExperimentError: Fewer than three tasks, no seed, one that is negative or there twice, no
+            `affinity_interval`, or what `check_training` refuses.
         DataError: The scenes cannot be read.
         CheckpointError: The folder holds runs with other settings.
     """

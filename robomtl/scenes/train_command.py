@@ -27,7 +27,7 @@ def train_scenes_command(config: SceneTrainCommandConfig) -> Values:
     """Trains, or continues, and prints and returns the metrics on the test images.
 
     Raises:
-        ExperimentError: This machine does not have the device, or a primary task is unknown.
+        ExperimentError: This machine does not have the device, or what `check_training` refuses.
         DataError: The scenes cannot be read.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
     """

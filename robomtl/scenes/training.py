@@ -34,6 +34,7 @@ from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
+from robomtl.rates import check_rates
 from robomtl.seeds import check_seed
 from robomtl.steps import check_steps
 from robomtl.written import write_json
@@ -106,8 +107,8 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         Metrics of the tasks on the "validation" and the "test" images.
 
     Raises:
-        ExperimentError: A primary task is not among the tasks, a number is below 1, or the seed is
-            negative.
+        ExperimentError: No task, a primary one that is not among them, or a number that makes no
+            sense.
         RunFolderError: There is no run to take the encoder from.
         DataError: The scenes cannot be read.
         AgentError: Tasks and architecture do not go together, or there are too few images for a
@@ -123,17 +124,20 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
 
 
 def check_training(config: SceneTrainConfig) -> None:
-    """Refuse numbers and primary tasks that make no sense, before anything is read or trained.
+    """Refuse numbers and tasks that make no sense, before anything is read or trained.
 
     Raises:
-        ExperimentError: A primary task is not among the tasks, a number is below 1, or the seed is
-            negative.
+        ExperimentError: No task, a primary one that is not among them, a number of steps below 1, a
+            learning rate that is not positive, or a negative seed.
     """
+    if not config.tasks:
+        raise ExperimentError("name at least one task to learn")
     if strangers := sorted(set(config.primary) - set(config.tasks)):
         raise ExperimentError(
             f"primary tasks {strangers} are not among the tasks {list(config.tasks)}"
         )
     check_steps(config, "iterations", "checkpoint_interval", "log_interval", "affinity_interval")
+    check_rates(config, "learning_rate", "weight_rate")
     check_seed(config.seed)
 
 

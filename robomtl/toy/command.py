@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
+from robomtl.rates import check_rates
 from robomtl.toy.optimum import optimum, pareto_front
 from robomtl.toy.plot import plot
 from robomtl.toy.problem import STARTS, losses
@@ -60,8 +60,7 @@ def toy(config: ToyConfig) -> dict[str, list[Trajectory]]:
         raise ExperimentError("name at least one method, or all")
     if config.steps < 1:
         raise ExperimentError(f"steps must be at least 1, not {config.steps}")
-    if not 0 < config.learning_rate < math.inf:
-        raise ExperimentError(f"learning_rate must be positive, not {config.learning_rate}")
+    check_rates(config, "learning_rate")
     everything = (*methods.names(), *_PAIRS)
     names = list(dict.fromkeys(everything if config.methods == ("all",) else config.methods))
     refused = unsuitable(names, STARTS[0])

@@ -142,8 +142,9 @@ def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smo
     for command in (demos, ("train", "--data", smoke / "keyframes.zarr")):
         assert "batch size of 2 or more" in refused(*command, "--batch-size", 1, "--out", out)
         assert "'magic'" in refused(*command, "--method", "magic", "--out", out)
-        for option, value in (("--iterations", 0), ("--seed", -1)):
+        for option, value in (("--iterations", 0), ("--seed", -1), ("--learning-rate", "nan")):
             assert f"not {value}" in refused(*command, option, value, "--out", out)
+        assert "learns no weights" in refused(*command, "--weight-rate", 1e-3, "--out", out)
     for size in (16, 100):
         for command in (demos, ("quickstart",)):
             message = refused(*command, "--image-size", size, "--out", out)

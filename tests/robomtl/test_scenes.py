@@ -23,6 +23,7 @@ from robomtl.data.locking import FolderLock
 from robomtl.data.scenes import SPLITS, load_scenes, save_scenes
 from robomtl.exceptions import ExperimentError
 from robomtl.methods import (
+    MethodError,
     MissingArgumentError,
     UnknownMethodError,
     UnsuitableObjectiveError,
@@ -176,7 +177,23 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(config, tm
         train_scenes(replace(config, data=tmp_path / "nowhere.npz"), out)
     with pytest.raises(ArchitectureError, match="need sharing 'half'"):
         train_scenes(replace(config, self_auxiliaries=("depth->normals",)), out)
+    for sizes in ({"widths": (4, 0, 8, 8)}, {"decoder": -1}):
+        with pytest.raises(ArchitectureError, match="at least 1 channel each"):
+            train_scenes(replace(config, network=replace(config.network, **sizes)), out)
+    with pytest.raises(MissingArgumentError, match="'equal' learns no weights"):
+        train_scenes(replace(config, weight_rate=1e-3), out)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "relationships"])
+def test_rates_that_nothing_can_be_learned_at_are_refused(refused, data, tmp_path, command):
+    options = ("--data", data, "--out", tmp_path / "out")
+    for option in ("--learning-rate", "--weight-rate"):
+        for rate in (-1, 0, "nan", "inf"):
+            message = refused("scenes", command, option, rate, *options)
+            name = option[2:].replace("-", "_")
+            assert f"{name} must be positive and finite, not {float(rate)}" in message
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_comparison_measures_methods_against_single_tasks(config, tmp_path, capsys, monkeypatch):
@@ -284,6 +301,13 @@ def test_auxiliary_tasks_transfer_to_primary_ones_too(config, tmp_path, monkeypa
         ({"tasks": ("depth", "smell")}, "equal", UnknownDenseTaskError, "'smell'"),
         ({"primary": ("noise",)}, "equal", ExperimentError, r"\['noise'\] are not among"),
         ({"batch_size": 11}, "equal", BatchSizeError, "1 to 10"),
+        ({"tasks": ()}, "equal", ExperimentError, "at least one task"),
+        (
+            {"weights": {"segmentation": 1.0, "depth": -1.0, "normals": 1.0}},
+            "fixed",
+            MethodError,
+            "finite, not negative and not all 0",
+        ),
         ({"log_interval": 0}, "equal", ExperimentError, "log_interval is at least 1 step, not 0"),
         ({"checkpoint_interval": 0}, "equal", ExperimentError, "checkpoint_interval is at least"),
     ],

@@ -176,7 +176,9 @@ def test_wrong_options_are_answered_with_what_is_wrong(refused, tmp_path):
     assert "aligned_mtl" in message
     assert "steps must be at least 1, not 0" in refused("toy", "--steps", 0, *out)
     for rate in (0, "inf", "nan"):
-        assert "learning_rate must be positive" in refused("toy", "--learning-rate", rate, *out)
+        assert "learning_rate must be positive and finite" in refused(
+            "toy", "--learning-rate", rate, *out
+        )
     assert "at least one method" in refused("toy", "--methods", *out)
     message = refused("toy", "--methods", "gcs", "mgda_ub", *out)
     assert "gcs does not apply: " in message
