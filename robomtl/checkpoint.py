@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from robomtl.agents.files import DamagedFileError, load_safely, save_atomically
+from robomtl.settings import differences
 
 FORMAT = "robomtl.training/1"
 
@@ -54,10 +54,7 @@ def check_settings(
     Raises:
         CheckpointError: Other settings differ; the message says which and how.
     """
-    ours = json.loads(json.dumps(ours))
-    different = [key for key in ours if key not in free and ours[key] != theirs.get(key)]
-    if different:
-        what = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in different)
+    if what := differences(theirs, ours, free):
         raise CheckpointError(
             f"{out} holds a run with other settings: {what}. "
             "Continue it with its own settings, or train into another folder."

@@ -17,6 +17,7 @@ from robomtl.envs.tabletop.dense import DenseRenderer
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
+from robomtl.settings import differences
 
 _JOB = 50  # images; making a task's world takes as long as rendering thirty
 _SEEDS = 1_000_000  # images of one dataset's seed, before those of the next begin
@@ -71,9 +72,9 @@ def collect_scenes(config: SceneCollectConfig) -> Scenes:
     recipe = _recipe(config)
     if config.out.exists():
         scenes = load_scenes(config.out)
-        if scenes.recipe != recipe:
+        if what := differences(scenes.recipe, recipe):
             raise DatasetMismatchError(
-                f"{config.out} holds scenes made with {dict(scenes.recipe)}, not {recipe}: "
+                f"{config.out} holds scenes made with other settings: {what}; "
                 "write to another file, or delete it"
             )
     else:

@@ -428,8 +428,13 @@ def test_a_collection_does_not_depend_on_who_renders(collected, tmp_path):
 def test_what_was_collected_is_neither_rendered_again_nor_overwritten(collected, monkeypatch):
     monkeypatch.setattr(collection, "_render", lambda *_: pytest.fail("rendered again"))
     collect_scenes(collected)
-    with pytest.raises(DatasetMismatchError, match="write to another file, or delete it"):
-        collect_scenes(replace(collected, train=6))
+    other = replace(collected, train=6, tasks=("reach_target",))
+    message = (
+        r"settings: tasks was \['reach_target', 'push_button'\], is \['reach_target'\]; "
+        "train was 5, is 6; write to another file, or delete it"
+    )
+    with pytest.raises(DatasetMismatchError, match=message):
+        collect_scenes(other)
 
 
 @pytest.mark.parametrize(
