@@ -80,7 +80,8 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
             `check_training` refuses.
         DataError: The scenes cannot be read.
         AgentError: There is no such task, or there are too few images for a batch.
-        CheckpointError: The folder holds runs with other settings.
+        CheckpointError: The folder holds runs with other settings. That is found before anything is
+            trained, but for settings that follow from other runs.
         MethodError: There is no such method, and the message lists those there are; or it lacks
             tasks or weights that it needs.
     """
@@ -89,7 +90,8 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     check_seeds(config.seeds)
     plan = Plan(config.training, config.out)
     for method in config.methods:
-        plan.check(method)
+        plan.check(method, config.seeds)
+    plan.check_runs(plan.only((task,), seed) for task in plan.tasks for seed in config.seeds)
     runs = {SINGLE: [plan.alone(seed) for seed in config.seeds]}
     for method in config.methods:
         runs[method] = [plan.run(method, seed) for seed in config.seeds]

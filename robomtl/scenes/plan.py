@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,20 @@ from tyro.conf import Suppress
 from robomtl import methods
 from robomtl.agents.dense import METRICS, Head
 from robomtl.agents.dense.metrics import Values
+from robomtl.data.scenes import load_scenes
 from robomtl.devices import resolve_device
 from robomtl.methods import Combination, UnsuitableObjectiveError
 from robomtl.methods.relationships import enumeration
 from robomtl.methods.weightings import saal
-from robomtl.scenes.training import SceneTrainConfig, check_training, train_scenes
+from robomtl.scenes.training import (
+    SceneTrainConfig,
+    check_folder,
+    check_training,
+    train_scenes,
+)
+
+Run = tuple[SceneTrainConfig, Path]
+"""How a network is trained, and the folder that it goes to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,7 @@ class Plan:
     Raises:
         ExperimentError: This machine does not have the device, or what `check_training` refuses.
         UnknownDenseTaskError: There is no such task.
+        DataError: The scenes cannot be read.
     """
 
     def __init__(self, training: SceneTrainConfig, out: Path) -> None:
@@ -53,22 +63,33 @@ class Plan:
         self.tasks = training.primary or training.tasks
         device = resolve_device(training.device)
         self._common = replace(training, primary=self.tasks, device=device)
+        self._recipe = load_scenes(training.data).recipe
         self._known: dict[tuple[tuple[str, ...], int], dict[str, Values]] = {}
 
     def folder(self, name: str, seed: int) -> Path:
-        """Return the folder of a run: of a method, or of equally weighted tasks "a+b"."""
+        """Return the folder of a run that has a name, such as that of a method."""
         return self.out / "runs" / f"{name}-{seed}"
 
     def alone(self, seed: int) -> Values:
         """Return the test metrics of networks that learn one primary task each."""
         return {task: self._equal((task,), seed)["test"][task] for task in self.tasks}
 
-    def check(self, method: str) -> None:
+    def check_runs(self, runs: Iterable[Run]) -> None:
+        """Refuse to continue runs with other settings than theirs, before any is trained.
+
+        Raises:
+            CheckpointError: A folder holds a run with other settings.
+        """
+        for training, folder in runs:
+            check_folder(training, folder, self._recipe)
+
+    def check(self, method: str, seeds: Sequence[int]) -> None:
         """Refuse a method that could not be trained, before anything is.
 
         Raises:
             MethodError: There is no such method, or it lacks tasks, weights or a representation
                 that it needs.
+            CheckpointError: A folder that the method would need holds a run with other settings.
         """
         training = self._training(method, seed=0)
         if _saal(method):
@@ -86,6 +107,18 @@ class Plan:
             raise UnsuitableObjectiveError(
                 f"{method!r} works on the gradients of a representation that all tasks share, and "
                 f"with sharing {sharing!r} there is none: it goes with sharing 'full'."
+            )
+        # Which transfers help, and so what counts how much, is found by training.
+        enumerated = _saal(method) not in (None, "saal_w")
+        heads = map(Head.parse, self._transfers() if enumerated else ())
+        pairs = {self._pair(head.source, head.target) for head in heads}
+        self.check_runs(self.only(pair, seed) for pair in pairs for seed in seeds)
+        for seed in seeds:
+            check_folder(
+                replace(training, seed=seed),
+                self.folder(method, seed),
+                self._recipe,
+                unknown=("self_auxiliaries", "weights") if enumerated else (),
             )
 
     def run(self, method: str, seed: int) -> Values:
@@ -117,6 +150,16 @@ class Plan:
             network=replace(self._common.network, sharing="full"),
         )
 
+    def only(self, tasks: tuple[str, ...], seed: int) -> Run:
+        """Return the run of a network that learns some tasks alone, as `shared` says."""
+        return self.shared(tasks, seed), self.folder("+".join(("only", *tasks)), seed)
+
+    def transferred(self, source: str, target: str, seed: int) -> Run:
+        """Return the run of a target that is read from what a source has learned alone."""
+        _, encoder = self.only((source,), seed)
+        training = replace(self.shared((target,), seed), encoder=encoder)
+        return training, self.folder(f"transfer-{source}-to-{target}", seed)
+
     def performance(self, tasks: tuple[str, ...], seed: int, split: str) -> dict[str, float]:
         """Return how well a network learns each of some tasks, by `quality` on a split."""
         values = self._equal(tasks, seed)[split]
@@ -127,25 +170,23 @@ class Plan:
         return enumeration(self.tasks, partial(self.performance, seed=seed, split=split))
 
     def transfer(self, source: str, target: str, seed: int) -> dict[str, Values]:
-        """Return the metrics of a target that is read from what a source has learned alone."""
+        """Return the metrics of `transferred`."""
         self._equal((source,), seed)
-        training = replace(self.shared((target,), seed), encoder=self._folder((source,), seed))
-        return train_scenes(training, self.folder(f"transfer-{source}-to-{target}", seed))
+        return train_scenes(*self.transferred(source, target, seed))
 
     def _equal(self, tasks: tuple[str, ...], seed: int) -> dict[str, Values]:
         """Metrics of a network that learns some tasks alone, and shares all of the encoder."""
         if (tasks, seed) not in self._known:
-            run = train_scenes(self.shared(tasks, seed), self._folder(tasks, seed))
-            self._known[tasks, seed] = run
+            self._known[tasks, seed] = train_scenes(*self.only(tasks, seed))
         return self._known[tasks, seed]
-
-    def _folder(self, tasks: tuple[str, ...], seed: int) -> Path:
-        return self.folder("+".join(("only", *tasks)), seed)
 
     def _transfers(self) -> tuple[str, ...]:
         """All transfers from any task to a primary one; to others, nobody wants to transfer."""
         tasks = self._common.tasks
         return tuple(saal.self_auxiliaries(tasks, dict.fromkeys(self.tasks, tasks)))
+
+    def _pair(self, source: str, target: str) -> tuple[str, ...]:
+        return tuple(task for task in self._common.tasks if task in (source, target))
 
     def _helpful(self, seed: int) -> tuple[str, ...]:
         """The transfers that an enumeration of pairs of tasks takes (SAAL, Eq. 5).
@@ -155,9 +196,9 @@ class Plan:
         """
 
         def helps(source: str, target: str) -> bool:
-            pair = tuple(task for task in self._common.tasks if task in (source, target))
             along, alone = (
-                self.performance(tasks, seed, "validation")[target] for tasks in (pair, (target,))
+                self.performance(tasks, seed, "validation")[target]
+                for tasks in (self._pair(source, target), (target,))
             )
             return along > alone
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,7 @@ from robomtl.methods.relationships import (
     from_self_auxiliaries,
 )
 from robomtl.progress import console
-from robomtl.scenes.plan import Plan, SharedSceneTrainConfig, quality
+from robomtl.scenes.plan import Plan, Run, SharedSceneTrainConfig, quality
 from robomtl.scenes.plots import RelationshipPanel, draw_relationships
 from robomtl.scenes.training import by_name, check_training, checkpoint_of, train_scenes
 from robomtl.seeds import check_seeds
@@ -112,12 +113,16 @@ def scene_relationships(config: SceneRelationshipsConfig) -> Relationships:
         ExperimentError: Fewer than three tasks, no seed, one that is negative or there twice, no
             `affinity_interval`, or what `check_training` refuses.
         DataError: The scenes cannot be read.
-        CheckpointError: The folder holds runs with other settings.
+        CheckpointError: The folder holds runs with other settings. That is found before anything is
+            trained, but for settings that follow from other runs.
     """
     training = config.training
     targets = training.primary or training.tasks
     _check(config)
     plan = Plan(replace(training, primary=(), affinity_interval=None), config.out)
+    plan.check("saal_w", config.seeds)
+    for seed in config.seeds:
+        plan.check_runs(_runs(plan, seed, training))
     runs = [_measure(plan, seed, training) for seed in config.seeds]
     matrices = {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in FORMS}
     found = compare_relationships(training.tasks, targets, matrices)
@@ -169,6 +174,31 @@ def _check(config: SceneRelationshipsConfig) -> None:
     check_seeds(config.seeds)
 
 
+def _runs(plan: Plan, seed: int, config: SharedSceneTrainConfig) -> Iterator[Run]:
+    """All runs with one seed but that of SAAL_w."""
+    for tasks in (*zip(plan.tasks), *combinations(plan.tasks, 2)):
+        yield plan.only(tasks, seed)
+    yield _look_ahead(plan, seed, config.affinity_interval)
+    for source, target in permutations(plan.tasks, 2):
+        yield plan.transferred(source, target, seed)
+    for task in plan.tasks:
+        yield _auxiliary_run(plan, seed, task, config.weight_rate)
+
+
+def _look_ahead(plan: Plan, seed: int, interval: int | None) -> Run:
+    """The run in which all tasks share the encoder, and affinities are measured."""
+    training = replace(plan.shared(plan.tasks, seed), affinity_interval=interval)
+    return training, plan.folder("look-ahead", seed)
+
+
+def _auxiliary_run(plan: Plan, seed: int, target: str, rate: float | None) -> Run:
+    """The run of Auto-lambda in which only one task matters."""
+    training = replace(
+        plan.shared(plan.tasks, seed), method="auto_lambda", primary=(target,), weight_rate=rate
+    )
+    return training, plan.folder(f"auto_lambda-for-{target}", seed)
+
+
 def _measure(plan: Plan, seed: int, config: SharedSceneTrainConfig) -> dict[str, Tensor]:
     """Each measure's relationship, by runs with one seed."""
     actual = plan.gain(seed, "test")
@@ -192,9 +222,9 @@ def _measure(plan: Plan, seed: int, config: SharedSceneTrainConfig) -> dict[str,
 
 
 def _affinity(plan: Plan, seed: int, interval: int | None) -> Affinity:
-    """Medians over a run in which all tasks share the encoder."""
-    folder = plan.folder("look-ahead", seed)
-    train_scenes(replace(plan.shared(plan.tasks, seed), affinity_interval=interval), folder)
+    """Medians over the run that looks ahead."""
+    training, folder = _look_ahead(plan, seed, interval)
+    train_scenes(training, folder)
     affinities = Affinities(plan.tasks)
     affinities.load_state_dict(load_checkpoint(checkpoint_of(folder))["affinities"])
     return affinities.median()
@@ -209,13 +239,7 @@ def _transferred(plan: Plan, seed: int, source: str, target: str) -> float:
 
 def _auxiliary_weights(plan: Plan, seed: int, target: str, rate: float | None) -> dict[str, float]:
     """What Auto-lambda weighs all tasks with when only one of them matters."""
-    folder = plan.folder(f"auto_lambda-for-{target}", seed)
-    training = replace(
-        plan.shared(plan.tasks, seed),
-        method="auto_lambda",
-        primary=(target,),
-        weight_rate=rate,
-    )
+    training, folder = _auxiliary_run(plan, seed, target, rate)
     train_scenes(training, folder)
     return _last_weights(folder)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -141,6 +141,30 @@ def check_training(config: SceneTrainConfig) -> None:
     check_seed(config.seed)
 
 
+def check_folder(
+    config: SceneTrainConfig,
+    out: Path,
+    recipe: Mapping[str, Any],
+    *,
+    unknown: Collection[str] = (),
+) -> None:
+    """Refuse to continue a run with other settings than its own, before anything is trained.
+
+    Args:
+        config: How it would be trained.
+        out: Folder of the run; where none was begun, there is nothing to refuse.
+        recipe: That of the scenes.
+        unknown: Settings that are not known before other runs are trained; the encoder never is.
+
+    Raises:
+        CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
+    """
+    if checkpoint_of(out).exists():
+        theirs = json.loads(load_checkpoint(checkpoint_of(out))["settings"])
+        ours = _settings(config, recipe, source=None)
+        check_settings(out, theirs, ours, (*_FREE, "encoder", *unknown))
+
+
 class _Run:
     """Everything that changes while training."""
 
@@ -182,7 +206,7 @@ class _Run:
         self.lock = FolderLock(out)
         if self.checkpoint.exists():
             self._resume()
-        write_json(out / "config.json", self._settings())
+        write_json(out / "config.json", self._settings)
 
     @property
     def checkpoint(self) -> Path:
@@ -243,18 +267,14 @@ class _Run:
         rows = rng.choice(images, min(config.batch_size, images), replace=False)
         return dense_batch(self.scenes, "validation", rows).to(config.device)
 
+    @property
     def _settings(self) -> dict[str, Any]:
-        return {
-            **asdict(self.config),
-            "data": str(self.config.data),
-            "encoder": None if self.source is None else _identity(self.source),
-            "scenes": dict(self.scenes.recipe),
-        }
+        return _settings(self.config, self.scenes.recipe, self.source)
 
     def _save(self) -> None:
         content = {
             "iteration": self.iteration,
-            "settings": json.dumps(self._settings()),
+            "settings": json.dumps(self._settings),
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "method": self.method.state_dict(),
@@ -266,7 +286,7 @@ class _Run:
     def _resume(self) -> None:
         content = load_checkpoint(self.checkpoint)
         theirs = json.loads(content["settings"])
-        check_settings(self.out, theirs, self._settings(), _FREE)
+        check_settings(self.out, theirs, self._settings, _FREE)
         self.iteration = content["iteration"]
         self.network.load_state_dict(content["network"])
         self.optimiser.load_state_dict(content["optimiser"])
@@ -286,6 +306,18 @@ def by_name(matrix: Tensor, tasks: Sequence[str]) -> dict[str, dict[str, float]]
     return {
         source: {t: value for t, value in zip(tasks, row, strict=True) if not math.isnan(value)}
         for source, row in rows
+    }
+
+
+def _settings(
+    config: SceneTrainConfig, recipe: Mapping[str, Any], source: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """All that decides about a run; `source` is the state of the one that its encoder is from."""
+    return {
+        **asdict(config),
+        "data": str(config.data),
+        "encoder": None if source is None else _identity(source),
+        "scenes": dict(recipe),
     }
 
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shutil
 from dataclasses import replace
 from itertools import permutations
 
@@ -129,6 +131,18 @@ def test_the_same_folder_again_trains_nothing(related, trained, capsys, monkeypa
     printed = capsys.readouterr().out
     assert "for segmentation" in printed
     assert all(name in printed for name in FORMS)
+
+
+def test_runs_of_other_settings_are_found_before_any_is_trained(related, trained, tmp_path):
+    command, _ = related
+    other = replace(command.training, learning_rate=0.1)
+    for run in (command.out / "runs").iterdir():
+        out = tmp_path / run.name
+        shutil.copytree(run, out / "runs" / run.name)
+        message = re.escape(f"{run.name} holds a run with other settings")
+        with pytest.raises(CheckpointError, match=message):
+            scene_relationships(replace(command, out=out, training=other))
+    assert not trained
 
 
 def test_relationships_are_means_over_seeds(config, tmp_path, monkeypatch):

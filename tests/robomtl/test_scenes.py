@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -234,6 +236,38 @@ def test_a_comparison_trains_only_what_it_lacks(config, tmp_path, monkeypatch):
     second = compare_scenes(replace(compare, methods=("equal", "dwa")))
     assert set(trained) == {"dwa-0"}
     assert second.values["equal"] == first.values["equal"]
+
+
+@pytest.mark.parametrize(
+    ("change", "gone", "run"),
+    [
+        ({"weight_rate": 0.1}, [], "famo-0"),
+        ({"learning_rate": 0.1}, ["famo-0", "saal_e-0"], "only+depth+normals-0"),
+        ({"learning_rate": 0.1}, ["famo-0", "saal_e-0", "only+depth+normals-0"], "only+depth-0"),
+    ],
+)
+def test_a_comparison_finds_runs_of_other_settings_before_it_trains(
+    config, tmp_path, monkeypatch, change, gone, run
+):
+    first = SceneCompareConfig(
+        out=tmp_path,
+        methods=("famo", "saal_e"),
+        training=replace(config, tasks=("depth", "normals")),
+    )
+    compare_scenes(first)
+    monkeypatch.setattr(training._Run, "_step", lambda *_: pytest.fail("trained"))
+    compare_scenes(first)
+    for name in gone:
+        shutil.rmtree(tmp_path / "runs" / name)
+    other = replace(
+        first,
+        methods=("equal", *first.methods),
+        seeds=(1, 0),
+        training=replace(first.training, **change),
+    )
+    message = re.escape(f"runs/{run} holds a run with other settings")
+    with pytest.raises(CheckpointError, match=message):
+        compare_scenes(other)
 
 
 def settings_of(out, run):
