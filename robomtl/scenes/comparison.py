@@ -16,6 +16,7 @@ from robomtl.agents.dense import METRICS, delta_mtl, relative_improvement
 from robomtl.agents.dense.metrics import Values
 from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
+from robomtl.methods import learns_weights
 from robomtl.progress import console
 from robomtl.scenes.plan import Plan, SharedSceneTrainConfig
 from robomtl.scenes.plots import WeightCurves, draw_improvements, draw_weights
@@ -76,8 +77,8 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     Numbers that cannot be told, such as what is gained over an error of 0, are null in the file.
 
     Raises:
-        ExperimentError: No method or no seed, a seed that is negative or there twice, or what
-            `check_training` refuses.
+        ExperimentError: No method or no seed, a seed that is negative or there twice, weights or a
+            rate for them that no method would get, or what `check_training` refuses.
         DataError: The scenes cannot be read.
         AgentError: There is no such task, or there are too few images for a batch.
         CheckpointError: The folder holds runs with other settings. That is found before anything is
@@ -91,6 +92,7 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     plan = Plan(config.training, config.out)
     for method in config.methods:
         plan.check(method, config.seeds)
+    _check_use(config)
     plan.check_runs(plan.only((task,), seed) for task in plan.tasks for seed in config.seeds)
     runs = {SINGLE: [plan.alone(seed) for seed in config.seeds]}
     for method in config.methods:
@@ -104,6 +106,15 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     for table in _tables(comparison):
         console.print(table)
     return comparison
+
+
+def _check_use(config: SceneCompareConfig) -> None:
+    """Refuse weights, and a rate for learned ones, that no method would get."""
+    names, training = list(config.methods), config.training
+    if training.weights and not any("fixed" in name.split("+") for name in names):
+        raise ExperimentError(f"weights are given to 'fixed', which is not among {names}")
+    if training.weight_rate is not None and not any(map(learns_weights, names)):
+        raise ExperimentError(f"none of {names} learns weights, so weight_rate is for none")
 
 
 def _compare(

@@ -285,7 +285,7 @@ def test_weights_and_their_rate_go_only_to_methods_that_use_them(config, tmp_pat
     assert settings_of(tmp_path, "fixed-0")["weight_rate"] is None
     assert settings_of(tmp_path, "auto_lambda-0")["weight_rate"] == 1e-2
     other = replace(training, weights={}, weight_rate=1e-3)  # the single tasks do not care
-    compare_scenes(replace(compare, methods=("equal",), training=other))
+    compare_scenes(replace(compare, methods=("equal", "famo"), training=other))
 
 
 def test_seeds_may_find_other_transfers_helpful(config, tmp_path, monkeypatch, capsys):
@@ -335,6 +335,8 @@ def test_auxiliary_tasks_transfer_to_primary_ones_too(config, tmp_path, monkeypa
         ({"tasks": ("depth", "smell")}, "equal", UnknownDenseTaskError, "'smell'"),
         ({"primary": ("noise",)}, "equal", ExperimentError, r"\['noise'\] are not among"),
         ({"batch_size": 11}, "equal", BatchSizeError, "1 to 10"),
+        ({"weights": dict.fromkeys(THREE, 1.0)}, "dwa", ExperimentError, "given to 'fixed'"),
+        ({"weight_rate": 1e-3}, "dwa", ExperimentError, "none of .* learns weights"),
         ({"tasks": ()}, "equal", ExperimentError, "at least one task"),
         (
             {"weights": {"segmentation": 1.0, "depth": -1.0, "normals": 1.0}},
