@@ -1,11 +1,13 @@
 """A demonstration at a glance: what the cameras see at its keyframes, and its path in space."""
 
 import io
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from robomtl.data import Observation
 from robomtl.data.atomic import write_atomically
@@ -15,6 +17,8 @@ MOST = 8
 """Columns of pictures; of more keyframes, only so many are pictured, evenly spaced."""
 
 _TILE = 1.9  # inches
+_GAP = 0.0065  # between a keyframe and its number, where the whole drawing is 0.2 wide
+_WAYS = [np.array([np.cos(a), np.sin(a)]) for a in np.linspace(0, 2 * np.pi, 8, endpoint=False)]
 _MARK = "#ff3ca0"
 
 
@@ -74,16 +78,37 @@ def _title(footage: Footage, frame: int) -> str:
 def _draw_space(axes: Any, footage: Footage, seen: Observation) -> None:
     """The first frame's cloud, the gripper's path, and the keyframes by their numbers."""
     points, colours = footage.cloud(seen, side=128)
-    axes.scatter(*points.T, c=colours / 255, s=2, linewidths=0, depthshade=False)
+    if len(points):  # else the axes would reach to the origin
+        axes.scatter(*points.T, c=colours / 255, s=2, linewidths=0, depthshade=False)
     path = footage.path()
     axes.plot(*path.T, color="#3c6fe0", lw=1.6, zorder=10)
-    for number, frame in enumerate(footage.keyframes, start=1):
-        axes.scatter(*path[frame], color=_MARK, s=30, depthshade=False, zorder=11)
-        axes.text(*path[frame], f" {number}", color=_MARK, weight="bold", fontsize=11, zorder=12)
+    marked = path[[*footage.keyframes]]
+    for place in marked:
+        axes.scatter(*place, color=_MARK, s=16, depthshade=False, zorder=11)
     axes.set_xlabel("x [m]", fontsize=8)
     axes.set_ylabel("y [m]", fontsize=8)
     axes.set_zlabel("z [m]", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.set_aspect("equal")
-    axes.set_box_aspect(axes.get_box_aspect(), zoom=1.05)
+    axes.set_box_aspect(axes.get_box_aspect(), zoom=0.92)  # leaves room for the axes' labels
     axes.view_init(elev=28, azim=-50)
+    _write_numbers(axes, marked)
+
+
+def _write_numbers(axes: Any, points: np.ndarray) -> None:
+    """Numbers points (N, 3) [m] from 1 on, once it is settled from where they are seen."""
+    projected = np.column_stack([points, np.ones(len(points))]) @ axes.get_proj().T
+    halo = [withStroke(linewidth=2, foreground="white")]
+    style = {"color": _MARK, "weight": "bold", "fontsize": 9, "path_effects": halo, "zorder": 12}
+    for number, spot in enumerate(_spots(projected[:, :2] / projected[:, 3:]), start=1):
+        axes.text2D(*spot, str(number), ha="center", va="center", **style)
+
+
+def _spots(points: np.ndarray) -> list[np.ndarray]:
+    """Where to write beside each of these points (N, 2): near it, but on no point and no text."""
+    taken = [*points]
+    for point in points:
+        around = (point + ring * _GAP * way for ring in count(1) for way in _WAYS)
+        free = (s for s in around if np.linalg.norm(s - taken, axis=1).min() > 0.99 * _GAP)
+        taken.append(next(free))
+    return taken[len(points) :]

@@ -5,11 +5,13 @@ import json
 import os
 import sys
 import sysconfig
+from itertools import combinations
 
 import cv2
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from robomtl.cli import main
@@ -230,9 +232,20 @@ def test_a_film_marks_keyframes(whole_film, demo):
     assert not marked[: keyframes[0]].any()
 
 
-def test_a_picture_shows_start_and_keyframes(store, demo, tmp_path, monkeypatch):
+@pytest.fixture
+def figure(monkeypatch):
+    """The figure that is drawn next."""
     figure = Figure()
-    monkeypatch.setattr(glance, "Figure", lambda **_: figure)
+
+    def make(**settings):
+        figure.__init__(**settings)
+        return figure
+
+    monkeypatch.setattr(glance, "Figure", make)
+    return figure
+
+
+def test_a_picture_shows_start_and_keyframes(store, demo, tmp_path, figure):
     path = view(config(store, tmp_path / "deep" / "demo.png", seed=3))
     assert np.asarray(Image.open(path).convert("RGB")).std() > 20
     keyframes = find_keyframes(demo)
@@ -244,6 +257,47 @@ def test_a_picture_shows_start_and_keyframes(store, demo, tmp_path, monkeypatch)
         seen = [footage.observe(frame) for frame in (0, *keyframes)]
     recorded = [observation[f"{camera}_rgb"] for camera in CAMERAS for observation in seen]
     assert all(np.array_equal(*pair) for pair in zip(shown, recorded, strict=True))
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    """A store of one demonstration with keyframes that are close together: the gripper's."""
+    steps = np.arange(24)
+    columns = {
+        "gripper_pose": np.stack([0.02 * steps, *np.tile([[0.2, 1, 0, 1, 0, 0]], (24, 1)).T], 1),
+        "gripper_open": 1.0 * (steps % 2),
+        "joint_velocities": np.ones((24, 7)),
+        "wrist_rgb": np.zeros((24, 20, 24, 3), np.uint8),
+    }
+    store = DemoStore(tmp_path / "crowded")
+    store.add(Demo(columns, task="own_task", variation=0, seed=3))
+    return store
+
+
+@pytest.mark.parametrize("source", ["store", "crowded"])
+def test_nothing_in_a_picture_is_cut_off_and_no_number_covers_another(
+    source, request, tmp_path, figure
+):
+    view(ViewConfig(request.getfixturevalue(source).path, out=tmp_path / "demo.png"))
+    texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    labels = [text for text in texts if text.get_text() in ("x [m]", "y [m]", "z [m]")]
+    assert len(labels) == 3
+    for text in labels:
+        box = text.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+    numbers = [text.get_window_extent() for text in texts if text.get_text().isdigit()]
+    assert len(numbers) == (1 if source == "store" else 22)
+    for one, two in combinations(numbers, 2):
+        assert not one.overlaps(two)
+
+
+def test_a_picture_without_depth_shows_the_surroundings_of_the_path_alone(
+    crowded, tmp_path, figure
+):
+    view(ViewConfig(crowded.path, out=tmp_path / "demo.png"))
+    (space,) = (axes for axes in figure.axes if axes.name == "3d")
+    assert 0.7 < space.get_zlim()[0] < 1 < space.get_zlim()[1] < 1.3
 
 
 @pytest.fixture
