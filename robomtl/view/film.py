@@ -35,7 +35,7 @@ def write_film(footage: Footage, every: int, path: Path) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "film.mp4"
         writer = None
-        for frame, seen in footage.observations(every):
+        for frame, seen in footage.observations(footage.shown(every)):
             pictures = [seen[f"{camera}_rgb"] for camera in footage.cameras]
             picture = _picture(footage, frame, pictures)
             if writer is None:

@@ -1,12 +1,13 @@
 """What there is to see of one demonstration or episode, before it is known how it will be shown."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from robomtl.data import Demo, Observation, point_cloud
 from robomtl.envs import TabletopEnv
+from robomtl.progress import progress_bar
 
 RATE: int = TabletopEnv.metadata["render_fps"]
 """Frames in a second of motion, RLBench's too: what its and our demonstrations are recorded at."""
@@ -42,9 +43,12 @@ class Footage:
         last = len(self.demo) - 1
         return [*range(0, last, every), last]
 
-    def observations(self, every: int) -> Iterator[tuple[int, Observation]]:
-        """The frames that are shown, by their numbers, with their pictures."""
-        return ((frame, self.observe(frame)) for frame in self.shown(every))
+    def observations(self, frames: Sequence[int]) -> Iterator[tuple[int, Observation]]:
+        """These frames, by their numbers, with their pictures; shows how far it is."""
+        with progress_bar("frames", len(frames)) as advance:
+            for frame in frames:
+                yield frame, self.observe(frame)
+                advance()
 
     def path(self) -> np.ndarray:
         """Where the gripper was, (T, 3) in [m]."""

@@ -31,7 +31,7 @@ def write_glance(footage: Footage, every: int, path: Path) -> None:
         path: The file.
     """
     frames = _moments(footage)
-    views = [footage.observe(frame) for frame in frames]
+    views = [seen for _, seen in footage.observations(frames)]
     rows, columns = len(footage.cameras), len(frames)
     space = 3 * _TILE
     figure = Figure(

@@ -101,7 +101,7 @@ def import_rerun() -> Any:
 def _log(stream: "RecordingStream", footage: Footage, every: int) -> None:
     _log_always(stream, footage)
     _log_every_frame(stream, footage)
-    for frame, seen in footage.observations(every):
+    for frame, seen in footage.observations(footage.shown(every)):
         stream.set_time("frame", sequence=frame)
         stream.set_time("time", duration=frame / RATE)
         for camera in footage.cameras:

@@ -11,6 +11,7 @@ from robomtl.envs import TabletopEnv
 from robomtl.envs.tabletop.episode import Episode
 from robomtl.envs.tabletop.tasks import TASKS
 from robomtl.episode import run_episode
+from robomtl.progress import progress_bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +40,15 @@ def play(policy: KeyframePolicy, task: str, variation: int, seed: int) -> Rollou
     film: list[np.ndarray] = []
     stage.film = film
     targets: dict[int, np.ndarray] = {}
+
     try:
-        result = run_episode(
-            stage, policy, task, seed, lambda action: targets.update({len(film): action[:7].copy()})
-        )
+        with progress_bar("actions", stage.max_steps) as advance:
+
+            def on_action(action: np.ndarray) -> None:
+                targets[len(film)] = action[:7].copy()
+                advance()
+
+            result = run_episode(stage, policy, task, seed, on_action)
     finally:
         stage.close()
     # The film begins with the first motion; the same numbers give the scene before it again.

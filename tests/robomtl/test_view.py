@@ -216,6 +216,12 @@ def test_a_film_has_all_frames_at_their_pace(whole_film, demo):
         assert picture[:256].std() > 10
 
 
+@pytest.mark.parametrize(("kind", "frames"), [("mp4", 5), ("rrd", 5), ("png", 2)])
+def test_rendering_shows_how_far_it_is(store, demo, tmp_path, printed, kind, frames):
+    how = ("--image-size", SIZE, "--every", len(demo) // 4, "--out", tmp_path / f"demo.{kind}")
+    assert f"frames: {frames} of {frames}" in printed("view", store.path, *how)
+
+
 @pytest.mark.parametrize("every", [7, 1000])
 def test_a_film_of_every_nth_frame_ends_with_the_last(store, demo, tmp_path, every):
     pictures, rate = film(view(config(store, tmp_path / "demo.mp4", seed=3, every=every)))
@@ -319,7 +325,7 @@ def test_recorded_pictures_are_shown_as_they_are(pictured, tmp_path, capsys):
     demo = pictured.load("own_task", 2, 5)
     with open_footage(ViewConfig(pictured.path)) as footage:
         assert footage.cameras == ("wrist",)
-        for frame, seen in footage.observations(every=1):
+        for frame, seen in footage.observations(range(len(demo))):
             assert np.array_equal(seen.wrist_rgb, demo[frame].wrist_rgb)
     for kind, least in (("mp4", 1000), ("png", 1000), ("rrd", 1000)):
         path = view(ViewConfig(pictured.path, out=tmp_path / f"demo.{kind}"))
@@ -406,6 +412,7 @@ def test_a_run_is_viewed_in_its_first_evaluation_episode(smoke, tmp_path, printe
     ended = "success" if recorded["success"] else f"failure ({recorded['error'] or 'step limit'})"
     expected = f"push_button variation 0 seed 1000000: {ended} after {recorded['steps']} actions"
     assert expected in output
+    assert f"actions: {recorded['steps']} of " in output
     assert (tmp_path / "e.png").is_file()
 
 
