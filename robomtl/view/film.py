@@ -1,4 +1,4 @@
-"""A film: the cameras side by side, with a caption and a bar of time that has the keyframes.
+"""A film: the cameras side by side, with a caption and a bar of time that has the marked frames.
 
 VP9 in MP4, because OpenCV's wheels can write it and browsers, VLC and mpv play it; old versions of
 QuickTime do not. (They could also write MPEG-4 Part 2, which no browser plays.)
@@ -17,7 +17,7 @@ from robomtl.view.footage import RATE, Footage
 HEIGHT = 256
 """Of a camera's picture in the film, in pixels."""
 LINGER = 0.4
-"""Seconds for which a keyframe stays marked."""
+"""Seconds for which a frame stays marked."""
 
 _LINE, _MARGIN, _BAR = 20, 6, 10  # pixels
 _TEXT, _GREY, _MARK = (235, 235, 235), (110, 110, 110), (255, 60, 160)
@@ -64,7 +64,7 @@ def _picture(footage: Footage, frame: int, pictures: list[np.ndarray]) -> np.nda
         picture[:_LINE] //= 3  # so that white can be read on it
         _write(picture, camera.replace("_", " "), _MARGIN, 15)
     row = np.hstack(resized)
-    number = _recent_keyframe(footage, frame)
+    number = _recently_marked(footage, frame)
     if number is not None:
         cv2.rectangle(row, (0, 0), (row.shape[1] - 1, HEIGHT - 1), _MARK, 4)
     below = np.zeros((2 * _LINE + _BAR + 2 * _MARGIN, row.shape[1], 3), np.uint8)
@@ -72,7 +72,7 @@ def _picture(footage: Footage, frame: int, pictures: list[np.ndarray]) -> np.nda
     last = frame == len(footage.demo) - 1
     note = footage.outcome if last else ""
     if number is not None:
-        note = f"keyframe {number} of {len(footage.keyframes)}" + (f", {note}" if note else "")
+        note = f"{footage.mark} {number} of {len(footage.marked)}" + (f", {note}" if note else "")
     _write(below, f"{frame / RATE:5.2f} s  {note}", _MARGIN, 15 + _LINE)
     _draw_time(below, footage, frame)
     return np.ascontiguousarray(np.vstack([row, below]))
@@ -85,9 +85,9 @@ def _scaled(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(cv2.resize(picture, size, interpolation=kind))
 
 
-def _recent_keyframe(footage: Footage, frame: int) -> int | None:
-    """The number, from 1, of the keyframe at this frame or just before it."""
-    passed = [n for n, k in enumerate(footage.keyframes, start=1) if 0 <= frame - k < LINGER * RATE]
+def _recently_marked(footage: Footage, frame: int) -> int | None:
+    """The number, from 1, of the marked frame that is this one or just before it."""
+    passed = [n for n, m in enumerate(footage.marked, start=1) if 0 <= frame - m < LINGER * RATE]
     return passed[-1] if passed else None
 
 
@@ -100,8 +100,8 @@ def _draw_time(canvas: np.ndarray, footage: Footage, frame: int) -> None:
 
     cv2.rectangle(canvas, (x(0), top + 3), (x(len(footage.demo) - 1), bottom - 3), _GREY, -1)
     cv2.rectangle(canvas, (x(0), top + 3), (x(frame), bottom - 3), _TEXT, -1)
-    for keyframe in footage.keyframes:
-        cv2.line(canvas, (x(keyframe), top), (x(keyframe), bottom), _MARK, 2)
+    for marked in footage.marked:
+        cv2.line(canvas, (x(marked), top), (x(marked), bottom), _MARK, 2)
 
 
 def _write(canvas: np.ndarray, text: str, x: int, y: int) -> None:

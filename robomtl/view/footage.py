@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -24,8 +25,10 @@ class Footage:
     """Every frame without its pictures; an episode of a policy is kept in the same way."""
     cameras: tuple[str, ...]
     """Which cameras there are pictures of."""
-    keyframes: tuple[int, ...]
-    """Frames to mark: those of a demonstration, or where the actions of an episode ended."""
+    marked: tuple[int, ...]
+    """Frames to mark, increasing."""
+    mark: Literal["keyframe", "action"]
+    """What they are: keyframes of a demonstration, or where the actions of an episode ended."""
     outcome: str
     """How it ended, in words."""
     observe: Callable[[int], Observation]

@@ -1,4 +1,4 @@
-"""A demonstration at a glance: what the cameras see at its keyframes, and its path in space."""
+"""A demonstration at a glance: what the cameras see in marked frames, and its path in space."""
 
 import io
 from itertools import count
@@ -14,10 +14,10 @@ from robomtl.data.atomic import write_atomically
 from robomtl.view.footage import RATE, Footage
 
 MOST = 8
-"""Columns of pictures; of more keyframes, only so many are pictured, evenly spaced."""
+"""Columns of pictures; of more marked frames, only so many are pictured, evenly spaced."""
 
 _TILE = 1.9  # inches
-_GAP = 0.0065  # between a keyframe and its number, where the whole drawing is 0.2 wide
+_GAP = 0.0065  # between a mark and its number, where the whole drawing is 0.2 wide
 _WAYS = [np.array([np.cos(a), np.sin(a)]) for a in np.linspace(0, 2 * np.pi, 8, endpoint=False)]
 _MARK = "#ff3ca0"
 
@@ -27,7 +27,7 @@ def write_glance(footage: Footage, every: int, path: Path) -> None:
 
     Args:
         footage: What to show.
-        every: Not needed: of all frames only the start and the keyframes are pictured.
+        every: Not needed: of all frames only the start and the marked ones are pictured.
         path: The file.
     """
     frames = _moments(footage)
@@ -61,8 +61,8 @@ def write_glance(footage: Footage, every: int, path: Path) -> None:
 
 
 def _moments(footage: Footage) -> list[int]:
-    """The start and the keyframes, or some of them where there are many."""
-    frames = sorted({0, *(footage.keyframes or (len(footage.demo) - 1,))})
+    """The start and the marked frames, or some of them where there are many."""
+    frames = sorted({0, *(footage.marked or (len(footage.demo) - 1,))})
     if len(frames) <= MOST:
         return frames
     return [frames[i] for i in np.linspace(0, len(frames) - 1, MOST).round().astype(int)]
@@ -70,19 +70,19 @@ def _moments(footage: Footage) -> list[int]:
 
 def _title(footage: Footage, frame: int) -> str:
     seconds = f"{frame / RATE:.1f} s"
-    if frame in footage.keyframes:
-        return f"keyframe {footage.keyframes.index(frame) + 1}, {seconds}"
+    if frame in footage.marked:
+        return f"{footage.mark} {footage.marked.index(frame) + 1}, {seconds}"
     return f"{'start' if frame == 0 else 'end'}, {seconds}"
 
 
 def _draw_space(axes: Any, footage: Footage, seen: Observation) -> None:
-    """The first frame's cloud, the gripper's path, and the keyframes by their numbers."""
+    """The first frame's cloud, the gripper's path, and the marked frames by their numbers."""
     points, colours = footage.cloud(seen, side=128)
     if len(points):  # else the axes would reach to the origin
         axes.scatter(*points.T, c=colours / 255, s=2, linewidths=0, depthshade=False)
     path = footage.path()
     axes.plot(*path.T, color="#3c6fe0", lw=1.6, zorder=10)
-    marked = path[[*footage.keyframes]]
+    marked = path[[*footage.marked]]
     for place in marked:
         axes.scatter(*place, color=_MARK, s=16, depthshade=False, zorder=11)
     axes.set_xlabel("x [m]", fontsize=8)

@@ -12,6 +12,7 @@ curves/gripper_open|joint_positions|joint_velocities, curves/keyframes
 log, description                   what happens when; what this is
 ```
 
+An episode of a policy has `actions`, marked where they ended, in the place of `keyframes`.
 Timelines are `frame` and `time`, 20 frames a second. Curves hold every frame; what is seen only
 those that are shown. Colours are kept as JPEG and depth as PNG in millimetres, a twentieth of the
 arrays' size.
@@ -116,9 +117,9 @@ def _log_always(stream: "RecordingStream", footage: Footage) -> None:
     demo, path = footage.demo, footage.path()
     stream.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     stream.log("world/path", rr.LineStrips3D([path], colors=[_PATH], radii=0.002), static=True)
-    marked = [*footage.keyframes]
+    marked = [*footage.marked]
     stream.log(
-        "world/keyframes",
+        f"world/{footage.mark}s",
         rr.Points3D(
             path[marked],
             colors=_MARK,
@@ -134,7 +135,7 @@ def _log_always(stream: "RecordingStream", footage: Footage) -> None:
         f"# {demo.key}",
         footage.description,
         f"{footage.outcome}, {len(demo)} frames ({len(demo) / RATE:.1f} s of motion)",
-        f"keyframes: {', '.join(map(str, marked)) or 'none'}",
+        f"{footage.mark}s: {', '.join(map(str, marked)) or 'none'}",
     ]
     document = rr.TextDocument("\n\n".join(text), media_type=rr.MediaType.MARKDOWN)
     stream.log("description", document, static=True)
@@ -142,8 +143,8 @@ def _log_always(stream: "RecordingStream", footage: Footage) -> None:
     for name in _CURVES:
         names = joints if name.startswith("joint") else [name]
         stream.log(f"curves/{name}", rr.SeriesLines(names=names), static=True)
-    points = rr.SeriesPoints(names="keyframe", markers="diamond", colors=_MARK, marker_sizes=6)
-    stream.log("curves/keyframes", points, static=True)
+    points = rr.SeriesPoints(names=footage.mark, markers="diamond", colors=_MARK, marker_sizes=6)
+    stream.log(f"curves/{footage.mark}s", points, static=True)
 
 
 def _log_every_frame(stream: "RecordingStream", footage: Footage) -> None:
@@ -164,10 +165,10 @@ def _log_every_frame(stream: "RecordingStream", footage: Footage) -> None:
             stream.send_columns(
                 f"curves/{name}", times, columns.partition([values.shape[1]] * len(demo))
             )
-    marked = [*footage.keyframes]
+    marked = [*footage.marked]
     if marked:
-        opened = demo.column("gripper_open")[marked]
-        stream.send_columns("curves/keyframes", _times(marked), rr.Scalars.columns(scalars=opened))
+        opened = rr.Scalars.columns(scalars=demo.column("gripper_open")[marked])
+        stream.send_columns(f"curves/{footage.mark}s", _times(marked), opened)
     if footage.targets:
         wanted = np.stack([*footage.targets.values()])
         stream.send_columns(
@@ -178,7 +179,7 @@ def _log_every_frame(stream: "RecordingStream", footage: Footage) -> None:
     events = [(0, f"start: {footage.description or demo.key}")]
     for number, frame in enumerate(marked, start=1):
         state = "open" if demo.column("gripper_open")[frame] > 0.5 else "closed"
-        events.append((frame, f"keyframe {number} of {len(marked)}, gripper {state}"))
+        events.append((frame, f"{footage.mark} {number} of {len(marked)}, gripper {state}"))
     events.append((len(demo) - 1, f"end: {footage.outcome}"))
     frames, lines = zip(*events, strict=True)
     stream.send_columns("log", _times(frames), rr.TextLog.columns(text=lines))
@@ -244,7 +245,8 @@ def _layout(footage: Footage) -> Any:
                 ),
                 rrb.Tabs(
                     rrb.TimeSeriesView(
-                        name="gripper", contents=["curves/gripper_open", "curves/keyframes"]
+                        name="gripper",
+                        contents=["curves/gripper_open", f"curves/{footage.mark}s"],
                     ),
                     rrb.TimeSeriesView(name="joints", origin="curves/joint_positions"),
                     rrb.TimeSeriesView(name="joint speeds", origin="curves/joint_velocities"),

@@ -40,7 +40,6 @@ def play(policy: KeyframePolicy, task: str, variation: int, seed: int) -> Rollou
     film: list[np.ndarray] = []
     stage.film = film
     targets: dict[int, np.ndarray] = {}
-
     try:
         with progress_bar("actions", stage.max_steps) as advance:
 
@@ -74,5 +73,5 @@ def play(policy: KeyframePolicy, task: str, variation: int, seed: int) -> Rollou
         demo=demo,
         ends=tuple(sorted({*targets, len(states) - 1} - {0})),
         targets=targets,
-        outcome=f"{ended} after {result.steps} actions",
+        outcome=f"{ended} after {result.steps} action{'s' if result.steps > 1 else ''}",
     )

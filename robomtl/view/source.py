@@ -55,7 +55,8 @@ def _of_store(config: ViewConfig) -> Iterator[Footage]:
         yield Footage(
             demo=demo,
             cameras=cameras,
-            keyframes=_keyframes(demo),
+            marked=_keyframes(demo),
+            mark="keyframe",
             outcome="demonstration, success",
             observe=observe,
         )
@@ -80,7 +81,8 @@ def _of_run(config: ViewConfig) -> Iterator[Footage]:
         yield Footage(
             demo=rollout.demo,
             cameras=cameras,
-            keyframes=rollout.ends,
+            marked=rollout.ends,
+            mark="action",
             outcome=rollout.outcome,
             observe=observe,
             targets=rollout.targets,

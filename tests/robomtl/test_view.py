@@ -410,15 +410,32 @@ def test_a_run_is_viewed_in_its_first_evaluation_episode(smoke, tmp_path, printe
         if (episode["task"], episode["seed"]) == ("push_button", 1_000_000)
     )
     ended = "success" if recorded["success"] else f"failure ({recorded['error'] or 'step limit'})"
-    expected = f"push_button variation 0 seed 1000000: {ended} after {recorded['steps']} actions"
+    expected = f"push_button variation 0 seed 1000000: {ended} after {recorded['steps']} action"
     assert expected in output
     assert f"actions: {recorded['steps']} of " in output
     assert (tmp_path / "e.png").is_file()
 
 
-def test_a_policys_targets_are_in_the_recording(smoke, tmp_path):
+def test_a_policys_targets_and_actions_are_in_the_recording(smoke, tmp_path):
     recording = Recording(view(ViewConfig(smoke / "run", out=tmp_path / "e.rrd", every=1000)))
     assert 0 in recording.values("world/target", "Transform3D:translation")
+    assert {"world/actions", "curves/actions"} < recording.entities()
+    assert not {"world/keyframes", "curves/keyframes"} & recording.entities()
+    ((text,),) = recording.values("description", "TextDocument:text").values()
+    assert "actions: " in text
+
+
+def test_a_policys_actions_are_called_so_in_pictures_and_films(
+    smoke, tmp_path, figure, monkeypatch
+):
+    view(ViewConfig(smoke / "run", out=tmp_path / "e.png"))
+    titles = [axes.get_title() for axes in figure.axes]
+    assert any(title.startswith("action 1, ") for title in titles)
+    captions = []
+    monkeypatch.setattr(cv2, "putText", lambda canvas, text, *more: captions.append(text))
+    view(ViewConfig(smoke / "run", out=tmp_path / "e.mp4"))
+    assert any("  action 1" in caption for caption in captions)
+    assert not any("keyframe" in words for words in titles + captions)
 
 
 def test_unknown_names_are_answered_with_those_there_are(store, smoke, refused, tmp_path):
