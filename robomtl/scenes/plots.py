@@ -77,7 +77,7 @@ def draw_improvements(
         colour = "#404040" if name == "Δ MTL" else COLOURS[number % len(COLOURS)]
         axes.bar(places, 100 * np.array(values), width, label=name, color=colour)
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_xticks(np.arange(len(methods)), methods)
+    axes.set_xticks(np.arange(len(methods)), methods, rotation=20, ha="right")
     axes.set_ylabel("better than single-task [%]")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25, linewidth=0.6)
@@ -121,7 +121,7 @@ def draw_relationships(
         for (row, column), value in np.ndenumerate(panel.matrix):
             if not np.isnan(value):
                 text = panel.form.format(value)
-                axes.text(column, row, text, ha="center", va="center", fontsize=8)
+                axes.text(column, row, text, ha="center", va="center", fontsize=7)
         axes.set_title(panel.title, fontsize=9)
         axes.set_xticks(range(len(tasks)), tasks, rotation=35, ha="right", fontsize=8)
         axes.set_yticks(range(len(tasks)), tasks if number % columns == 0 else [], fontsize=8)

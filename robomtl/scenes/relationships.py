@@ -254,7 +254,7 @@ def _sign(name: str) -> int:
 
 
 def _title(name: str, found: Relationships) -> str:
-    return name if name == ACTUAL else f"{name}: ρ = {found.correlations[name]:+.2f}"
+    return name if name == ACTUAL else f"{name}\nρ = {found.correlations[name]:+.2f}"
 
 
 def _write(path: Path, found: Relationships) -> None:

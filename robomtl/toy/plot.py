@@ -47,7 +47,7 @@ def plot(
     for number, (method, paths) in enumerate(trajectories.items()):
         row, column = divmod(number, columns)
         upper, lower = axes[2 * row, column], axes[2 * row + 1, column]
-        upper.set_title(method)
+        upper.set_title(method.replace("+", "\n+ "), fontsize=10)
         _contours(lower)
         _panel(upper, [_values(points) for points in paths], _values(front), _values(optimum[None]))
         _panel(lower, paths, front, optimum[None])
