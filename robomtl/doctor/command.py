@@ -54,9 +54,7 @@ def doctor(config: DoctorConfig) -> list[Finding]:
     if count["fault"]:
         names = ", ".join(finding.name for finding in findings if finding.status == "fault")
         raise ExperimentError(f"robomtl cannot work here because of: {names}; see above")
-    console.print(
-        f"Everything that robomtl needs is here. Warnings about optional parts: {count['warning']}."
-    )
+    console.print(f"Everything that robomtl needs is here. Warnings: {count['warning']}.")
     return findings
 
 

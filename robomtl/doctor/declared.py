@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 
 import robomtl
 
-EXTRAS = ("view",)
+EXTRAS = ("view", "ray")
 """Optional parts that users install; `dev` is for who works on robomtl itself."""
 
 

@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections import namedtuple
 from importlib import metadata
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import robomtl
 from robomtl.cli import main
 from robomtl.doctor import command, devices, libraries, machine, rendering, simulators
 from robomtl.doctor.declared import Declared, declared
@@ -59,6 +62,8 @@ def test_this_machine_can_do_the_job(remembered, printed, tmp_path):
     for name in ("python", "torch", "mujoco", "devices", "scene", "rendering", "disk", "memory"):
         assert findings[name]["status"] != "fault"
     assert findings["torch"]["detail"] == metadata.version("torch")
+    warnings = sum(finding["status"] == "warning" for finding in json.loads(file.read_text()))
+    assert f"Warnings: {warnings}." in text
     for finding in findings.values():
         assert finding["detail"]
         assert finding["status"] == "ok" or finding["remedy"]
@@ -160,6 +165,12 @@ def test_everything_that_is_declared_is_looked_at(versions):
     )
     names = [finding.name for finding in libraries.check_libraries(needs)]
     assert names == ["python", "robomtl", "torch", "rerun-sdk"]
+
+
+def test_every_extra_that_users_install_is_looked_at():
+    project = Path(robomtl.__file__).parents[1] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    assert declared().optional.keys() == extras.keys() - {"dev"}
 
 
 def test_a_wheel_declares_what_the_checkout_does(monkeypatch, tmp_path):
