@@ -64,18 +64,24 @@ def _picture(footage: Footage, frame: int, pictures: list[np.ndarray]) -> np.nda
         picture[:_LINE] //= 3  # so that white can be read on it
         _write(picture, camera.replace("_", " "), _MARGIN, 15)
     row = np.hstack(resized)
-    number = _recently_marked(footage, frame)
-    if number is not None:
+    if _recently_marked(footage, frame) is not None:
         cv2.rectangle(row, (0, 0), (row.shape[1] - 1, HEIGHT - 1), _MARK, 4)
-    below = np.zeros((2 * _LINE + _BAR + 2 * _MARGIN, row.shape[1], 3), np.uint8)
-    _write(below, footage.description or str(footage.demo.key), _MARGIN, 15)
-    last = frame == len(footage.demo) - 1
-    note = footage.outcome if last else ""
-    if number is not None:
-        note = f"{footage.mark} {number} of {len(footage.marked)}" + (f", {note}" if note else "")
-    _write(below, f"{frame / RATE:5.2f} s  {note}", _MARGIN, 15 + _LINE)
+    width = max(row.shape[1], *map(_width, _captions(footage, len(footage.demo) - 1)))
+    below = np.zeros((2 * _LINE + _BAR + 2 * _MARGIN, width, 3), np.uint8)
+    for line, caption in enumerate(_captions(footage, frame)):
+        _write(below, caption, _MARGIN, 15 + line * _LINE)
     _draw_time(below, footage, frame)
+    row = np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)))
     return np.ascontiguousarray(np.vstack([row, below]))
+
+
+def _captions(footage: Footage, frame: int) -> tuple[str, str]:
+    """The two lines below the cameras; those of the last frame are the longest."""
+    number = _recently_marked(footage, frame)
+    mark = "" if number is None else f"{footage.mark} {number} of {len(footage.marked)}"
+    outcome = footage.outcome if frame == len(footage.demo) - 1 else ""
+    note = ", ".join(filter(None, (mark, outcome)))
+    return footage.description or str(footage.demo.key), f"{frame / RATE:5.2f} s  {note}"
 
 
 def _scaled(picture: np.ndarray) -> np.ndarray:
@@ -104,6 +110,15 @@ def _draw_time(canvas: np.ndarray, footage: Footage, frame: int) -> None:
         cv2.line(canvas, (x(marked), top), (x(marked), bottom), _MARK, 2)
 
 
+def _width(caption: str) -> int:
+    """Pixels that a caption needs, margins included; even, as codecs want it."""
+    (width, _), _ = cv2.getTextSize(_ascii(caption), _FONT, _SIZE, 1)
+    return 2 * (-(-width // 2) + _MARGIN)
+
+
 def _write(canvas: np.ndarray, text: str, x: int, y: int) -> None:
-    ascii_only = text.encode("ascii", "replace").decode()  # all that OpenCV 4's fonts have
-    cv2.putText(canvas, ascii_only, (x, y), _FONT, _SIZE, _TEXT, 1, cv2.LINE_AA)
+    cv2.putText(canvas, _ascii(text), (x, y), _FONT, _SIZE, _TEXT, 1, cv2.LINE_AA)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()  # all that OpenCV 4's fonts have

@@ -238,6 +238,30 @@ def test_a_film_marks_keyframes(whole_film, demo):
     assert not marked[: keyframes[0]].any()
 
 
+def test_captions_of_a_film_are_as_wide_as_they_need(tmp_path, monkeypatch):
+    columns = {
+        "gripper_pose": np.tile([0.3, 0, 1, 0, 1, 0, 0], (9, 1)).astype(float),
+        "gripper_open": 1.0 * (np.arange(9) > 4),
+        "joint_velocities": np.ones((9, 7)),
+        "wrist_rgb": np.zeros((9, 20, 20, 3), np.uint8),
+    }
+    words = ["take the umbrella out of the umbrella stand without touching the stand itself"]
+    store = DemoStore(tmp_path / "demos")
+    store.add(Demo(columns, task="own_task", variation=0, seed=0, descriptions=words))
+    put, written = cv2.putText, []
+
+    def watched(canvas, text, place, font, size, *more):
+        put(canvas, text, place, font, size, *more)
+        (width, _), _ = cv2.getTextSize(text, font, size, 1)
+        written.append((text, canvas.shape[1] - place[0] - width))
+
+    monkeypatch.setattr(cv2, "putText", watched)
+    pictures, _ = film(view(ViewConfig(store.path, out=tmp_path / "demo.mp4")))
+    assert len(pictures) == 9
+    assert {words[0], "wrist"} < {text for text, _ in written}
+    assert all(room >= 0 for _, room in written)
+
+
 @pytest.fixture
 def figure(monkeypatch):
     """The figure that is drawn next."""
