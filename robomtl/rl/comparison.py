@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +17,12 @@ from robomtl.distinct import check_distinct
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.progress import console
 from robomtl.rl.aggregate import AGGREGATES, bootstrap_interval
-from robomtl.rl.card import card_line, card_table, protocol_card
+from robomtl.rl.card import card_line, card_table
 from robomtl.rl.config import RLTrainConfig, check_training
 from robomtl.rl.outcome import Outcome, joined, outcome_of
 from robomtl.rl.plots import draw_conflict, draw_success, draw_tasks
 from robomtl.rl.tables import show
-from robomtl.rl.training import train_rl
+from robomtl.rl.training import check_folder, train_rl
 from robomtl.seeds import check_seeds
 from robomtl.written import write_json
 
@@ -66,7 +67,7 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
         ExperimentError: No method or no seed, one named twice, a negative seed, or what `train_rl`
             refuses.
         RunFolderError: Another process has not finished a run yet.
-        CheckpointError: The folder holds runs with other settings.
+        CheckpointError: The folder holds runs with other settings; nothing is trained then.
         MethodError: There is no such method, and the message lists those there are.
         SettingError: A method cannot train the learner; nothing is trained then.
     """
@@ -74,17 +75,18 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
         raise ExperimentError("name at least one method and one seed to compare")
     check_distinct("methods", config.methods)
     check_seeds(config.seeds)
-    training = config.training
-    card = protocol_card(training.protocol, training.overrides, training.tasks)
+    card = config.training.card
     for method in config.methods:
         for run in _runs(config, card, method, max(config.seeds)).values():
             check_training(run)
+    for seed, method in product(config.seeds, config.methods):
+        for folder, run in _runs(config, card, method, seed).items():
+            check_folder(run, folder)
     console.print(card_table(card))
     busy = [
         f"{method}-{seed}"
         # Seed by seed, so that an interrupted comparison has compared something.
-        for seed in config.seeds
-        for method in config.methods
+        for seed, method in product(config.seeds, config.methods)
         if not _train(config, card, method, seed)
     ]
     if busy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import arg
 
@@ -41,6 +41,16 @@ class RLTrainConfig:
     transport: Transport = "processes"
     """Whether these are processes of this machine, or Ray's actors on this or other machines."""
 
+    @property
+    def card(self) -> dict[str, Any]:
+        """The protocol card, with what is changed."""
+        return protocol_card(self.protocol, self.overrides, self.tasks)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What tells runs with the same card apart."""
+        return {"method": self.method, "seed": self.seed}
+
 
 def default_folder(training: RLTrainConfig) -> Path:
     """Return where a run is kept unless told otherwise, named after what is trained.
@@ -68,7 +78,6 @@ def check_training(config: RLTrainConfig) -> None:
         raise ExperimentError(f"workers must be at least 1, not {config.workers}")
     if config.transport == "ray":
         import_ray()
-    card = protocol_card(config.protocol, config.overrides, config.tasks)
-    protocol = card_protocol(card)
+    protocol = card_protocol(config.card)
     check_goals(config.seed, protocol.goals)
-    check_methods(replace(protocol.sac, method=config.method), card["tasks"])
+    check_methods(replace(protocol.sac, method=config.method), config.card["tasks"])

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from tyro.conf import arg
 
 from robomtl.progress import console
-from robomtl.rl.card import card_table, protocol_card
+from robomtl.rl.card import card_table
 from robomtl.rl.config import RLTrainConfig, default_folder
 from robomtl.rl.tables import result_table, show
 from robomtl.rl.training import train_rl
@@ -32,8 +32,7 @@ class RLTrainCommandConfig:
 def train_rl_command(config: RLTrainCommandConfig) -> dict[str, Any]:
     """Trains, or continues, prints the success rates and returns the result; see `train_rl`."""
     training = config.training
-    card = protocol_card(training.protocol, training.overrides, training.tasks)
-    console.print(card_table(card))
+    console.print(card_table(training.card))
     result = train_rl(training, config.out or default_folder(training))
     show(result_table(result), result["card"])
     return result

@@ -23,7 +23,7 @@ from robomtl.devices import resolve_device
 from robomtl.exceptions import RunFolderError
 from robomtl.lines import read_lines
 from robomtl.progress import Advance, progress_bar
-from robomtl.rl.card import card_line, card_protocol, protocol_card
+from robomtl.rl.card import card_line, card_protocol
 from robomtl.rl.config import RLTrainConfig, check_training
 from robomtl.rl.environment import evaluation_env, training_env
 from robomtl.rl.log import RunLog
@@ -63,26 +63,35 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
     """
     keep_freed_memory()
     check_training(config)
-    card = protocol_card(config.protocol, config.overrides, config.tasks)
-    settings = settings_of(card, {"method": config.method, "seed": config.seed})
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         # First, so that what is in the folder stays as it was found.
         held.enter_context(FolderLock(out))
-        if (out / "config.json").exists():
-            theirs = json.loads((out / "config.json").read_text())
-            if "protocol" not in theirs:
-                raise RunFolderError(
-                    f"{out} holds something else than a run of `robomtl rl train`: choose another "
-                    "folder with --out"
-                )
-            check_settings(out, theirs, settings, _FREE)
+        check_folder(config, out)
         if (out / "result.json").exists():
             finished: dict[str, Any] = json.loads((out / "result.json").read_text())
             return finished
-        run = _Run(config, card, out, held)
-        write_json(out / "config.json", settings)
+        run = _Run(config, out, held)
+        write_json(out / "config.json", settings_of(config.card, config.origin))
         return run.train()
+
+
+def check_folder(config: RLTrainConfig, out: Path) -> None:
+    """Refuse to train into a folder that holds something else; it need not exist.
+
+    Raises:
+        RunFolderError: It holds no run of multi-task SAC.
+        CheckpointError: Its run has other settings.
+    """
+    if not (out / "config.json").exists():
+        return
+    theirs = json.loads((out / "config.json").read_text())
+    if "protocol" not in theirs:
+        raise RunFolderError(
+            f"{out} holds something else than a run of `robomtl rl train`: choose another folder "
+            "with --out"
+        )
+    check_settings(out, theirs, settings_of(config.card, config.origin), _FREE)
 
 
 class _Run:
@@ -90,19 +99,15 @@ class _Run:
 
     Args:
         config: What to learn.
-        card: The protocol card.
         out: Folder of the run.
         held: Closes what is opened here, also when something else cannot be opened.
     """
 
-    def __init__(
-        self, config: RLTrainConfig, card: Mapping[str, Any], out: Path, held: ExitStack
-    ) -> None:
-        self.config, self.card, self.out = config, card, out
-        self.origin = {"method": config.method, "seed": config.seed}
-        self.tasks = tuple(card["tasks"])
+    def __init__(self, config: RLTrainConfig, out: Path, held: ExitStack) -> None:
+        self.config, self.card, self.origin, self.out = config, config.card, config.origin, out
+        self.tasks = tuple(self.card["tasks"])
         count = len(self.tasks)
-        self.protocol = card_protocol(card)
+        self.protocol = card_protocol(self.card)
         horizon = self.protocol.horizon
         self.checkpoint_interval = -(-config.checkpoint_interval // (count * horizon)) * horizon
         where = (self.protocol, self.tasks, config.seed, config.workers, config.transport)
@@ -119,7 +124,7 @@ class _Run:
         if (self.checkpoint / "state.pt").exists():
             self.agent.load_checkpoint(self.checkpoint)
         repeat = self.protocol.action_repeat
-        log = RunLog(out, self._taken, self.tasks, card_line(card), repeat=repeat)
+        log = RunLog(out, self._taken, self.tasks, card_line(self.card), repeat=repeat)
         self.log = held.enter_context(closing(log))
         self.agent.set_logger(self.log.logger)
 

@@ -1,6 +1,7 @@
 """`robomtl rl compare` as a user runs it."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -84,6 +85,16 @@ def test_what_other_processes_train_is_left_to_them_and_named(compared, refused)
     options = ("--methods", "equal", "pcgrad", "--seeds", 0, *OPTIONS, "--out", config.out)
     assert "equal-0" in refused("rl", "compare", *options)
     lock.release()
+
+
+def test_a_run_of_other_settings_is_found_before_any_other_is_trained(compared, refused, tmp_path):
+    config, _ = compared
+    copied = tmp_path / "runs" / "pcgrad-1"
+    shutil.copytree(config.out / "runs" / "pcgrad-1", copied)
+    options = ("--methods", "equal", "pcgrad", "--seeds", 0, 1, *OPTIONS, "--out", tmp_path)
+    message = refused("rl", "compare", *options, "--gamma", 0.9)
+    assert f"{copied} holds a run with other settings: gamma was " in message
+    assert [*copied.parent.iterdir()] == [copied]
 
 
 def test_nothing_to_compare_is_refused(refused, tmp_path):
