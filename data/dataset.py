@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomtl.data import layout
+from robomtl.data.counted import counted
 from robomtl.data.episodes import Episodes
 from robomtl.data.exceptions import (
     DataError,
@@ -80,8 +81,8 @@ class KeyframeDataset:
             check_chunks(self.path, array, stored.samples)
         if not self.complete:
             warnings.warn(
-                f"{self.path} is incomplete: it has {len(stored.keys)} episodes so far. Run the "
-                "command that makes it again; it continues where it stopped",
+                f"{self.path} is incomplete: it has {counted(len(stored.keys), 'episode')} so far. "
+                "Run the command that makes it again; it continues where it stopped",
                 IncompleteDatasetWarning,
                 stacklevel=2,
             )

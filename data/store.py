@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from robomtl.data.atomic import remove_abandoned, write_atomically
+from robomtl.data.counted import counted
 from robomtl.data.demo import Demo, DemoKey
 from robomtl.data.demo_file import decode, encode
 from robomtl.data.exceptions import (
@@ -122,4 +123,4 @@ class DemoStore:
     def _summary(self) -> str:
         keys = self.keys()
         tasks = ", ".join(sorted({key.task for key in keys})) or "none"
-        return f"{len(keys)} demonstrations of the tasks: {tasks}"
+        return f"{counted(len(keys), 'demonstration')} of the tasks: {tasks}"

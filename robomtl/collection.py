@@ -14,6 +14,7 @@ from rich.table import Table
 from robomtl import envs
 from robomtl.data import DemoKey, DemoStore
 from robomtl.data.atomic import write_atomically
+from robomtl.data.counted import counted
 from robomtl.data.rlbench.folder import holds_episodes
 from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment, other_simulator
@@ -121,7 +122,7 @@ def collect(config: CollectConfig) -> list[Collected]:
         for one in parallel(partial(_collect_one, config), missing, config.workers):
             collected.append(one)
             failed += one.attempts - 1
-            advance(note=f"{failed} failed attempts")
+            advance(note=counted(failed, "failed attempt"))
     console.print(_table(keys, collected))
     return collected
 

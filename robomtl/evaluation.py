@@ -16,6 +16,7 @@ from robomtl import envs
 from robomtl.agents import KeyframePolicy
 from robomtl.confidence import wilson_interval
 from robomtl.data import DemoKey
+from robomtl.data.counted import counted
 from robomtl.devices import Device, resolve_device
 from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment, other_simulator
@@ -159,7 +160,7 @@ def planned(config: EvaluateConfig, tasks: tuple[str, ...]) -> list[DemoKey]:
     if not 1 <= config.episodes <= EPISODES_PER_SEED or config.seed < 0:
         raise ExperimentError(
             f"episodes must be within 1 to {EPISODES_PER_SEED} and the seed not negative: "
-            f"{config.episodes} episodes, seed {config.seed}"
+            f"{counted(config.episodes, 'episode')}, seed {config.seed}"
         )
     first = FIRST_SEED + EPISODES_PER_SEED * config.seed
     seeds = range(first, first + config.episodes)
@@ -185,7 +186,8 @@ def summarise(episodes: list[Episode]) -> dict[str, Any]:
 
 def success_table(summary: dict[str, Any]) -> Table:
     """The success rates for a terminal."""
-    table = Table("task", title=f"Success over {summary['episodes']} episodes per task")
+    title = f"Success over {counted(summary['episodes'], 'episode')} per task"
+    table = Table("task", title=title)
     for name in ("success", "95 % interval", "mean steps", "errors"):
         table.add_column(name, justify="right")
     for task, rate in summary["success"].items():

@@ -13,6 +13,7 @@ from robomtl.agents import check_image_size
 from robomtl.collection import CollectConfig, collect
 from robomtl.collection import planned as planned_demos
 from robomtl.data import DataError, DemoKey, IncompleteDatasetWarning, KeyframeDataset
+from robomtl.data.counted import counted
 from robomtl.data.keyframes import check_every
 from robomtl.devices import Device, resolve_device
 from robomtl.evaluation import EvaluateConfig, evaluate, success_table
@@ -158,8 +159,8 @@ def _check_dataset(path: Path, demos: Sequence[DemoKey]) -> None:
     there, asked = set(dataset.keys), set(demos)
     if not (there == asked if dataset.complete else there <= asked):
         raise ExperimentError(
-            f"{path} was made of {len(there)} demonstrations, and they are not the {len(asked)} "
-            "that are asked for: ask for the same again, or choose another folder with --out"
+            f"{path} was made of {counted(len(there), 'demonstration')}, not the {len(asked)} that "
+            "are asked for: ask for the same again, or choose another folder with --out"
         )
 
 

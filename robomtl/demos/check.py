@@ -7,6 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from robomtl.data import DataError, DemoKey, DemoStore, open_demos
+from robomtl.data.counted import counted
 from robomtl.data.rlbench import episode_problems, stray_problems
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import cores, parallel
@@ -41,13 +42,14 @@ def check_demos(config: DemosCheckConfig) -> None:
     with progress_bar("demonstrations", len(jobs)) as advance:
         for more in found:
             problems += [problem for problem in more if problem not in problems]
-            advance(note=f"{len(problems)} problems")
+            advance(note=counted(len(problems), "problem"))
     for problem in problems:
         console.print(problem, markup=False, highlight=False, soft_wrap=True)
     if problems:
-        raise ExperimentError(f"{len(problems)} problems in {config.demos}, listed above")
+        count = counted(len(problems), "problem")
+        raise ExperimentError(f"{count} in {config.demos}, listed above")
     console.print(
-        f"{len(jobs)} demonstrations in {config.demos}: nothing is wrong with them", soft_wrap=True
+        f"{counted(len(jobs), 'demonstration')} in {config.demos}: nothing is wrong", soft_wrap=True
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from robomtl.agents import KeyframePolicy
 from robomtl.data import Demo
+from robomtl.data.counted import counted
 from robomtl.envs import TabletopEnv
 from robomtl.envs.tabletop.episode import Episode
 from robomtl.envs.tabletop.tasks import TASKS
@@ -73,5 +74,5 @@ def play(policy: KeyframePolicy, task: str, variation: int, seed: int) -> Rollou
         demo=demo,
         ends=tuple(sorted({*targets, len(states) - 1} - {0})),
         targets=targets,
-        outcome=f"{ended} after {result.steps} action{'s' if result.steps > 1 else ''}",
+        outcome=f"{ended} after {counted(result.steps, 'action')}",
     )

@@ -182,7 +182,8 @@ def test_an_incomplete_dataset_says_so_and_shows_what_is_there(
     key = DemoKey("push_button", 0, 0)
     writer = KeyframeWriter(tmp_path / "d.zarr", TASKS, CAMERAS, 8)
     for count in range(3):
-        with pytest.warns(IncompleteDatasetWarning, match=f"{count} episodes so far. Run the comm"):
+        so_far = ("0 episodes", "1 episode", "2 episodes")[count]
+        with pytest.warns(IncompleteDatasetWarning, match=f"has {so_far} so far. Run the comm"):
             dataset = KeyframeDataset(tmp_path / "d.zarr")
         assert not dataset.complete
         assert dataset.load()["action"].shape == (2 * count, 8)

@@ -159,7 +159,7 @@ def test_a_demo_that_is_not_there_is_told_from_a_damaged_one(
 ) -> None:
     store = DemoStore(tmp_path)
     store.add(make_demo())
-    message = "no push_button variation 1 seed 2; 1 demonstrations of the tasks: reach_target"
+    message = "no push_button variation 1 seed 2; 1 demonstration of the tasks: reach_target"
     with pytest.raises(MissingDemoError, match=message):
         store.load("push_button", 1, 2)
 
