@@ -45,12 +45,16 @@ def episode_problems(folder: str | Path) -> list[str]:
     place = layout.EpisodePlace.of(folder)
     problems: list[str] = []
 
+    def note(problem: str) -> None:
+        # What is missing may be missed again, and in more words.
+        if not any(map(problem.startswith, problems)):
+            problems.append(problem)
+
     def attempt(read: Callable[[], Part]) -> Part | None:
         try:
             return read()
         except (DataError, OSError) as error:
-            if str(error) not in problems:
-                problems.append(str(error))
+            note(str(error))
             return None
 
     files = attempt(lambda: EpisodeFiles(place.folder))
@@ -59,12 +63,14 @@ def episode_problems(folder: str | Path) -> list[str]:
     saved = attempt(lambda: read_low_dim(files))
     attempt(lambda: read_variation(files, place))
     attempt(lambda: read_descriptions(files))
-    problems += [f"{path} is missing" for path in files.lost()]
+    for lost in files.lost():
+        note(f"{lost} is missing")
     if saved is None:
         return problems
     for name in picture_folders(place.folder):
         wrong = misplaced(files, name, saved.length)
-        problems += [problem for problem in wrong if problem not in problems]
+        for problem in wrong:
+            note(problem)
         pictures = None if wrong else attempt(partial(open_pictures, files, name, saved))
         for frame in range(saved.length):
             path = f"{name}/{frame}.png"

@@ -81,7 +81,13 @@ def test_a_check_names_every_damaged_file(printed, copied: Path, capsys) -> None
     assert exit.value.code == 2
     assert str(first / "wrist_rgb" / "0.png") in shown.out
     assert str(second / "front_depth" / "1.png") in shown.out
-    assert "problems in" in shown.err
+    assert "2 problems in" in shown.err
+
+
+def test_a_check_counts_a_missing_file_once(refused, copied: Path) -> None:
+    episode, _ = RLBenchFolder(copied).episodes()
+    (episode / "low_dim_obs.pkl").unlink()
+    assert f"error: 1 problem in {copied}" in refused("demos", "check", copied, *ONE)
 
 
 def test_a_check_reads_stores_too(printed, refused, store: Path, tmp_path: Path) -> None:
