@@ -44,7 +44,8 @@ def load_safely(path: Path, device: str | torch.device) -> dict[str, Any]:
     except (OSError, MemoryError):  # says nothing about the file
         raise
     except Exception as error:  # whatever reading damaged bytes stumbles over
-        raise DamagedFileError(f"{path} cannot be read: {error}") from error
+        reason = str(error).rstrip(".")
+        raise DamagedFileError(f"{path} cannot be read: {reason}.") from error
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds a {type(content).__name__}, not named tensors.")
     return content

@@ -38,7 +38,9 @@ def open_existing(path: Path) -> zarr.Group:
     try:
         root = _open_group(path, "r")
     except (FileNotFoundError, NotADirectoryError):  # no folder, or a folder without a group
-        raise DataError(f"there is no keyframe dataset at {path}") from None
+        raise DataError(
+            f"there is no keyframe dataset at {path}: `robomtl keyframes` makes one"
+        ) from None
     _check_kind(path, root)
     if "format" not in root.attrs:
         raise DataError(

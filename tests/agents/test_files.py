@@ -12,7 +12,7 @@ def test_a_file_cut_short_anywhere_is_refused_by_name(tmp_path):
     whole = path.read_bytes()
     for length in range(0, len(whole), 97):
         path.write_bytes(whole[:length])
-        with pytest.raises(DamagedFileError, match=r"policy\.pt"):
+        with pytest.raises(DamagedFileError, match=r"policy\.pt cannot be read: .*[^.]\.$"):
             load_safely(path, "cpu")
 
 

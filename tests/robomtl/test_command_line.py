@@ -131,6 +131,8 @@ def test_an_unknown_camera_or_task_of_a_policy_is_answered_with_the_valid_ones(
 def test_a_missing_input_says_which_command_makes_it(refused, tmp_path):
     nowhere = tmp_path / "nowhere"
     assert "robomtl collect" in refused("keyframes", "--demos", nowhere)
+    train = ("train", "--data", nowhere, "--out", nowhere)
+    assert f"at {nowhere}: `robomtl keyframes` makes one" in refused(*train)
     assert "robomtl train" in refused("evaluate", nowhere)
     assert "robomtl train" in refused("report", nowhere)
     assert not nowhere.exists()
