@@ -4,10 +4,11 @@ import argparse
 import os
 import select
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TextIO, get_args
 
 import robomtl
 
@@ -135,7 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         try:
-            _start(arguments)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                _start(arguments)
         finally:
             sys.stdout.flush()  # here, where it may fail, and not at the interpreter's exit
     except KeyboardInterrupt:
@@ -327,6 +330,18 @@ def _options(config: Any, preset: Preset | None) -> type:
 def _listed(names: Iterable[str]) -> str:
     width = max(map(len, COMMANDS)) + 2
     return "\n".join(f"  {name:<{width}}{COMMANDS[name][0]}" for name in names)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Prints a warning as errors are: where in the code it came from helps nobody here."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _error(message: str) -> int:

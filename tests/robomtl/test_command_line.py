@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import zarr
 
 from robomtl import cli, quickstart
 from robomtl.cli import COMMANDS, CONTINUING, SIZED, main
@@ -228,6 +229,15 @@ def test_a_missing_library_is_one_line_with_the_remedy(refused, monkeypatch):
     assert message.startswith("error: a library cannot be imported (ModuleNotFoundError: ")
     assert message.endswith("`robomtl doctor` says which command mends it\n")
     assert message.count("\n") == 1
+
+
+def test_a_warning_is_one_line(refused, smoke, tmp_path):
+    data = shutil.copytree(smoke / "keyframes.zarr", tmp_path / "data")
+    zarr.open_group(data).attrs["complete"] = False
+    message = refused("train", "--data", data, "--out", tmp_path / "run", "--batch-size", 1)
+    warning, error = message.splitlines()
+    assert warning.startswith(f"warning: {data} is incomplete: it has 4 episodes so far. Run the")
+    assert error.startswith("error: ")
 
 
 def test_traceback_shows_where_an_error_came_from(tmp_path):
