@@ -29,7 +29,10 @@ from robomtl.agents.rotation import quaternion_from_axes
 from robomtl.agents.task_table import TaskTable
 from robomtl.agents.zoom import crop_around
 
-_COARSEST = 16  # pixels of the image to one of the bottleneck
+IMAGE_MULTIPLE = 16
+"""What the width and height of images must be multiples of: of so many pixels, the bottleneck has
+one."""
+
 _CROP_MULTIPLE = 8  # pixels of a crop to one that the second decoder sees
 
 
@@ -70,9 +73,9 @@ def check_image_size(height: int, width: int, config: NetworkConfig) -> None:
     Raises:
         UnsuitableImagesError: They cannot be halved four times, or a crop does not fit into them.
     """
-    least = -(-config.crop // _COARSEST) * _COARSEST
-    if height % _COARSEST or width % _COARSEST or min(height, width) < least:
-        raise UnsuitableImagesError(height, width, _COARSEST, least)
+    least = -(-config.crop // IMAGE_MULTIPLE) * IMAGE_MULTIPLE
+    if height % IMAGE_MULTIPLE or width % IMAGE_MULTIPLE or min(height, width) < least:
+        raise UnsuitableImagesError(height, width, IMAGE_MULTIPLE, least)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,8 +52,7 @@ def find_keyframes(
         InvalidDemoError: Fewer than two frames, or a frame without what the method looks at.
         DataError: `random` without `rng`, or a count below 1.
     """
-    if method not in METHODS:
-        raise UnknownKeyframeMethodError(unknown("keyframe method", method, METHODS))
+    check_method(method)
     if len(demo) < 2:
         raise InvalidDemoError(
             f"keyframes need at least 2 frames, this demonstration has {len(demo)}"
@@ -176,6 +175,12 @@ def check_keyframes(demo_length: int, keyframes: Sequence[int]) -> None:
             f"keyframes of {demo_length} frames must increase strictly from 1 or more to "
             f"{demo_length - 1}, the last frame; these are {list(keyframes)}"
         )
+
+
+def check_method(method: str) -> None:
+    """Raises UnknownKeyframeMethodError unless there is such a method."""
+    if method not in METHODS:
+        raise UnknownKeyframeMethodError(unknown("keyframe method", method, METHODS))
 
 
 def check_every(every: int) -> None:

@@ -19,7 +19,7 @@ from robomtl.data.rlbench.folder import holds_episodes
 from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment, other_simulator
 from robomtl.exceptions import ExperimentError
-from robomtl.parallel import cores, parallel
+from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 
 # Seeds from here on belong to checkpoint selection and evaluation, so demos must stay below.
@@ -69,8 +69,11 @@ def planned(config: CollectConfig) -> list[DemoKey]:
     Raises:
         UnknownNameError: There is no such task or variation.
         MissingSimulatorError: The simulator is not installed.
-        ExperimentError: A task twice, no demonstration, or seeds that are kept for evaluation.
+        ExperimentError: No task, or one twice, no demonstration, or seeds that are kept for
+            evaluation.
     """
+    if not config.tasks:
+        raise ExperimentError(f"name at least one task; the tabletop's are {', '.join(envs.TASKS)}")
     check_distinct("tasks", config.tasks)
     if config.demos_per_task < 1:
         raise ExperimentError(f"demos per task must be at least 1, not {config.demos_per_task}")
@@ -103,6 +106,7 @@ def collect(config: CollectConfig) -> list[Collected]:
             episodes that RLBench saved; a task is another simulator's, or images have no pixel.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
+    check_workers(config.workers)
     envs.environment_class(config.simulator).check_cameras(config.cameras)
     if config.image_size < 1:
         raise ExperimentError(f"the image size must be at least 1 pixel, not {config.image_size}")

@@ -24,7 +24,7 @@ from robomtl.envs.robot import check_variation
 from robomtl.episode import Episode, run_episode
 from robomtl.episode_log import EpisodeLog
 from robomtl.exceptions import ExperimentError, RunFolderError
-from robomtl.parallel import cores, parallel
+from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.versions import versions
 from robomtl.written import write_json
@@ -80,6 +80,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         MissingSimulatorError: The simulator is not installed.
         JobError: An episode raised an error; the message names it. Finished ones are kept.
     """
+    check_workers(config.workers)
     policy_file = policy_path(config.run)
     content = policy_file.read_bytes()
     digest = _digest(content)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from robomtl.agents.network import IMAGE_MULTIPLE
 from robomtl.data import (
+    CAMERAS,
     Demo,
     DemoKey,
     KeyframeDataset,
@@ -20,11 +22,13 @@ from robomtl.data import (
     low_dim_samples,
     open_demos,
 )
+from robomtl.data.keyframes import check_every, check_method
 from robomtl.data.layout import camera_fields
-from robomtl.data.observation import Field
+from robomtl.data.observation import Field, check_cameras
 from robomtl.environments import kept_tabletop
+from robomtl.envs import TabletopEnv
 from robomtl.exceptions import ExperimentError
-from robomtl.parallel import cores, parallel
+from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 
 View = Callable[[int], Mapping[str, NDArray[Any]]]
@@ -44,7 +48,7 @@ class KeyframesConfig:
     """Cameras of every sample."""
     image_size: int = 128
     """Width and height of the images in pixels; demonstrations without simulator states have
-    images of their own, and this must be their size."""
+    images of their own, and this must be their size. A multiple of 16, as policies need it."""
     tasks: tuple[str, ...] = ()
     """Tasks to take; without any, all that there are demonstrations of."""
     every: int | None = None
@@ -67,12 +71,14 @@ def keyframes(config: KeyframesConfig, chosen: Sequence[DemoKey] | None = None) 
         chosen: The demonstrations to take; without them, all that there are of the config's tasks.
 
     Raises:
-        ExperimentError: There is no demonstration of a task.
+        ExperimentError: There is no demonstration of a task, no camera is named, or no policy
+            could look at images of that size; nothing has been done then.
         JobError: A demonstration could not be read or rendered, or has no such images; the message
-            names it.
-        DataError: `demos` is no folder of demonstrations, or `out` holds a dataset made with other
-            settings.
+            names it. Of the first one, nothing has been done then.
+        DataError: There is no such method or camera, `every` is below 1, `demos` is no folder of
+            demonstrations, or `out` holds a dataset made with other settings.
     """
+    _check(config)
     keys = open_demos(config.demos).keys() if chosen is None else sorted(chosen)
     tasks = tuple(sorted(set(config.tasks) or {key.task for key in keys}))
     keys = [key for key in keys if key.task in tasks]
@@ -82,6 +88,8 @@ def keyframes(config: KeyframesConfig, chosen: Sequence[DemoKey] | None = None) 
         raise ExperimentError(
             f"{config.demos} has no demonstrations of {wanted}: run `robomtl collect` first"
         )
+    # Demonstrations of a folder are alike: what cannot be had of one, nothing is begun for.
+    list(parallel(partial(_view, config), keys[:1], workers=1))
     recipe = {"method": config.method, "every": config.every}
     with KeyframeWriter(config.out, tasks, config.cameras, config.image_size, recipe) as writer:
         missing = [key for key in keys if key not in writer.done]
@@ -96,23 +104,47 @@ def keyframes(config: KeyframesConfig, chosen: Sequence[DemoKey] | None = None) 
     return dataset
 
 
+def _check(config: KeyframesConfig) -> None:
+    """Refuses what could not be done with any demonstration."""
+    check_workers(config.workers)
+    check_method(config.method)
+    if config.every is not None:
+        check_every(config.every)
+    if not config.cameras:
+        raise ExperimentError(f"name at least one camera, such as {', '.join(CAMERAS)}")
+    check_cameras(config.cameras)
+    if config.image_size < 1 or config.image_size % IMAGE_MULTIPLE:
+        raise ExperimentError(
+            f"the image size must be a multiple of {IMAGE_MULTIPLE} pixels, as policies need it, "
+            f"not {config.image_size}"
+        )
+
+
 def _samples(config: KeyframesConfig, key: DemoKey) -> dict[str, np.ndarray]:
     """The samples of one demonstration, each field (N, ...)."""
-    demo = open_demos(config.demos).load(*key)
+    demo, view = _view(config, key)
     found = find_keyframes(demo, config.method, rng=np.random.default_rng(key.seed))
     pairs = keyframe_samples(demo, found, config.every)
-    fields = camera_fields(config.cameras, config.image_size)
-    view = _recorded(demo, fields) if demo.states is None else _rendered(demo, config)
     views = [view(frame) for frame, _ in pairs]
     return low_dim_samples(demo, found, pairs) | {
-        name: np.stack([view[name] for view in views]) for name in fields
+        name: np.stack([view[name] for view in views])
+        for name in camera_fields(config.cameras, config.image_size)
     }
 
 
-def _rendered(demo: Demo, config: KeyframesConfig) -> View:
+def _view(config: KeyframesConfig, key: DemoKey) -> tuple[Demo, View]:
+    """A demonstration, and what looks at a frame of it: the simulator is not started before."""
+    demo = open_demos(config.demos).load(*key)
+    if demo.states is None:
+        return demo, _recorded(demo, camera_fields(config.cameras, config.image_size))
+    TabletopEnv.check_cameras(config.cameras)
+    return demo, partial(_rendered, demo, config)
+
+
+def _rendered(demo: Demo, config: KeyframesConfig, frame: int) -> Mapping[str, NDArray[Any]]:
     """Looks at a frame through the simulator's cameras."""
     env = kept_tabletop(demo.task, demo.variation, config.cameras, config.image_size)
-    return partial(env.observe, demo)
+    return env.observe(demo, frame)
 
 
 def _recorded(demo: Demo, fields: Mapping[str, Field]) -> View:

@@ -26,6 +26,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_workers(workers: int) -> None:
+    """Raises ExperimentError unless there can be so many; `parallel` does so at its first job."""
+    if workers < 1:
+        raise ExperimentError(f"workers must be at least 1, not {workers}")
+
+
 def parallel(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -> Iterator[Result]:
     """Yields `work(job)` for every job, in the order of the jobs, whatever the workers do.
 
@@ -41,8 +47,7 @@ def parallel(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int) -
         JobError: A job raised an exception, or its process died. The message names the job.
         ExperimentError: `workers` is below 1.
     """
-    if workers < 1:
-        raise ExperimentError(f"workers must be at least 1, not {workers}")
+    check_workers(workers)
     attempt = partial(_attempt, work)
     if workers == 1:
         yield from map(attempt, jobs)

@@ -129,6 +129,40 @@ def test_an_unknown_camera_or_task_of_a_policy_is_answered_with_the_valid_ones(
     assert "reach_target" in message
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--method", "magic"), "valid names: stopped, fixed_interval, random"),
+        (("--every", 0), "at least 1 frame, not 0"),
+        (("--cameras",), "at least one camera, such as left_shoulder, right_shoulder, wrist"),
+        (("--cameras", "corner"), "valid: left_shoulder, right_shoulder, wrist, overhead, front"),
+        (("--cameras", "wrist", "wrist"), "each can be there only once"),
+        (("--image-size", 63), "a multiple of 16 pixels"),
+        (("--workers", 0), "at least 1, not 0"),
+    ],
+)
+def test_keyframes_refuses_what_makes_no_sense_before_anything_is_made(
+    refused, smoke, tmp_path, options, message
+):
+    out = tmp_path / "keyframes.zarr"
+    assert message in refused("keyframes", "--demos", smoke / "demos", "--out", out, *options)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--tasks",), f"at least one task; the tabletop's are {', '.join(TASKS)}"),
+        (("--workers", 0), "at least 1, not 0"),
+    ],
+)
+def test_collect_refuses_what_makes_no_sense_before_anything_is_made(
+    refused, tmp_path, options, message
+):
+    assert message in refused("collect", "--out", tmp_path / "demos", *options)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_input_says_which_command_makes_it(refused, tmp_path):
     nowhere = tmp_path / "nowhere"
     assert "robomtl collect" in refused("keyframes", "--demos", nowhere)
