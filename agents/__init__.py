@@ -10,8 +10,8 @@ from robomtl.agents.exceptions import (
     MissingInputError,
     PolicyFileError,
     UnknownTaskError,
-    UnsuitableCropError,
     UnsuitableImagesError,
+    UnsuitableSettingError,
 )
 from robomtl.agents.network import (
     KeyframeNetwork,
@@ -39,8 +39,8 @@ __all__ = [
     "PolicyFileError",
     "Prediction",
     "UnknownTaskError",
-    "UnsuitableCropError",
     "UnsuitableImagesError",
+    "UnsuitableSettingError",
     "check_batch_size",
     "check_image_size",
 ]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
+from robomtl.agents.exceptions import UnsuitableSettingError
+from robomtl.agents.ranges import check_not_negative
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
-    """Ranges of the random changes made to training samples; all of them are our choice."""
+    """Ranges of the random changes made to training samples; all of them are our choice.
+
+    Raises:
+        UnsuitableSettingError: One is negative.
+    """
 
     shift: int = 4
     """Largest shift of an image in pixels. Each pixel keeps its world point: labels still hold."""
@@ -24,6 +31,21 @@ class AugmentationConfig:
     """Standard deviation in [m] of the noise on the gripper's current position."""
     jitter: float = 0.01
     """Standard deviation in [m] of where the network takes its second look."""
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, *(field.name for field in fields(self)))
+
+
+def check_shift(config: AugmentationConfig, image_size: int) -> None:
+    """Refuse shifts that would leave nothing of images of this width and height in pixels.
+
+    Raises:
+        UnsuitableSettingError: They would.
+    """
+    if config.shift >= image_size:
+        raise UnsuitableSettingError(
+            "shift", f"less than {image_size}, the width of the images", config.shift
+        )
 
 
 def vary_colours(rgb: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:

@@ -12,13 +12,18 @@ from torch import Tensor, nn
 
 from robomtl.agents.batch import Batch
 from robomtl.agents.network import KeyframeNetwork, Prediction
+from robomtl.agents.ranges import check_not_negative, check_positive
 from robomtl.agents.rotation import angle_between, symmetric_equivalents
 from robomtl.methods.priority_replay import SampleLosses
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """Weights of the terms and their scales. The paper states none; these are ours."""
+    """Weights of the terms and their scales. The paper states none; these are ours.
+
+    Raises:
+        UnsuitableSettingError: A weight is negative, or a scale not positive.
+    """
 
     position: float = 20.0
     """Weight of the distance in [m] between predicted and demonstrated position."""
@@ -32,6 +37,10 @@ class LossConfig:
     """Width in [m] of the Gaussian around the target that attention should fill."""
     concentration: float = 30.0
     """Sharpness of the rotation's likelihood: an error a costs concentration * sin(a / 2)^2."""
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "position", "attention", "rotation", "gripper")
+        check_positive(self, "sigma", "concentration")
 
 
 def position_loss(prediction: Prediction, action: Tensor) -> Tensor:

@@ -37,6 +37,13 @@ class ImageSizeError(AgentError):
         )
 
 
+class UnsuitableSettingError(AgentError):
+    """A setting that makes no sense."""
+
+    def __init__(self, name: str, expected: str, value: object) -> None:
+        super().__init__(f"{name} must be {expected}, not {value}.")
+
+
 class UnsuitableImagesError(AgentError):
     """Images of a size that a network cannot look at."""
 
@@ -45,13 +52,6 @@ class UnsuitableImagesError(AgentError):
             f"The network cannot look at images of {height} x {width} pixels: both numbers must be "
             f"multiples of {multiple}, {least} or more, such as 128."
         )
-
-
-class UnsuitableCropError(AgentError):
-    """Crops of a size that cannot be halved as often as a network does."""
-
-    def __init__(self, crop: int, multiple: int) -> None:
-        super().__init__(f"crop must be a multiple of {multiple}, {multiple} or more, not {crop}.")
 
 
 class BatchError(AgentError):

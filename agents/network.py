@@ -15,6 +15,7 @@ regresses rotation and gripper. The paper leaves the rest open; ours is:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ from torch import Tensor, nn
 
 from robomtl.agents.batch import Inputs
 from robomtl.agents.blocks import ConvBlock, Up, mlp
-from robomtl.agents.exceptions import UnsuitableCropError, UnsuitableImagesError
+from robomtl.agents.exceptions import UnsuitableImagesError, UnsuitableSettingError
+from robomtl.agents.ranges import check_counts, check_positive
 from robomtl.agents.rotation import quaternion_from_axes
 from robomtl.agents.task_table import TaskTable
 from robomtl.agents.zoom import crop_around
@@ -41,7 +43,7 @@ class NetworkConfig:
     """Sizes of the network; everything here is our choice, the paper gives none.
 
     Raises:
-        UnsuitableCropError: `crop` is no multiple of 8.
+        UnsuitableSettingError: A number makes no sense, or the workspace has no room.
     """
 
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
@@ -64,7 +66,16 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if self.crop < _CROP_MULTIPLE or self.crop % _CROP_MULTIPLE:
-            raise UnsuitableCropError(self.crop, _CROP_MULTIPLE)
+            raise UnsuitableSettingError(
+                "crop", f"a multiple of {_CROP_MULTIPLE}, {_CROP_MULTIPLE} or more", self.crop
+            )
+        check_counts(self, "widths", "embedding", "condition", "rotations")
+        check_positive(self, "crop_radius")
+        sides = zip(*self.workspace, strict=True)
+        if not all(-math.inf < low < high < math.inf for low, high in sides):
+            raise UnsuitableSettingError(
+                "workspace", "two corners, the lower one first", self.workspace
+            )
 
 
 def check_image_size(height: int, width: int, config: NetworkConfig) -> None:

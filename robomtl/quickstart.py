@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from robomtl import envs
-from robomtl.agents import check_image_size
 from robomtl.collection import CollectConfig, collect
 from robomtl.collection import planned as planned_demos
 from robomtl.data import DataError, DemoKey, IncompleteDatasetWarning, KeyframeDataset
@@ -136,10 +135,9 @@ def _check(config: QuickstartConfig) -> list[DemoKey]:
     """Refuses at once what a later stage would; returns the demonstrations to learn from."""
     demos = planned_demos(config.collect())
     training = config.train().training
-    check_image_size(config.image_size, config.image_size, training.network)
     if config.every is not None:
         check_every(config.every)
-    check_training(training, config.tasks)
+    check_training(training, config.tasks, config.image_size)
     resolve_device(config.device)
     planned_episodes(config.evaluate(), config.tasks)
     _check_dataset(training.data, demos)

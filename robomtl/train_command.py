@@ -6,7 +6,6 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from robomtl.agents import check_image_size
 from robomtl.data import open_demos
 from robomtl.devices import resolve_device
 from robomtl.keyframing import KeyframesConfig, keyframes
@@ -57,15 +56,13 @@ def train_command(config: TrainCommandConfig) -> Path:
         JobError: A demonstration has no such images, or cannot be read.
         DataError: `demos` is no folder of demonstrations.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
-        AgentError: The policy cannot have images of that size, or a batch does not have a sample of
-            each task.
+        AgentError: As for `robomtl.training.check_training`.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
         NonFiniteLossError: A loss is NaN or infinite.
     """
     training = replace(config.training, device=resolve_device(config.training.device))
     if config.demos is not None:
-        check_image_size(config.image_size, config.image_size, training.network)
-        check_training(training, training.tasks or _tasks(config.demos))
+        check_training(training, training.tasks or _tasks(config.demos), config.image_size)
         training = replace(training, data=keyframes(config.keyframes(config.demos)).path)
     policy = train(training, config.out)
     console.print(f"Policy: {policy}", soft_wrap=True)  # a path that can be copied

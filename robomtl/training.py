@@ -15,17 +15,18 @@ import torch
 from tyro.conf import create_mutex_group
 
 from robomtl import methods
-from robomtl.agents.augmentation import AugmentationConfig
+from robomtl.agents.augmentation import AugmentationConfig, check_shift
 from robomtl.agents.average import WeightAverage
 from robomtl.agents.batch import Batch
 from robomtl.agents.cloning import CloningObjective, LossConfig
-from robomtl.agents.network import KeyframeNetwork, NetworkConfig
+from robomtl.agents.network import KeyframeNetwork, NetworkConfig, check_image_size
 from robomtl.agents.policy import KeyframePolicy
 from robomtl.agents.sampling import Draw, KeyframeBatches, Sampler, Uniform, check_batch_size
 from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.data.locking import FolderLock
+from robomtl.exceptions import ExperimentError
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
 from robomtl.rates import check_rates
@@ -62,7 +63,8 @@ class TrainConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     """Whether the learning rate stays or falls to zero along half a cosine."""
     average: float = 0.999
-    """Decay per step of the running average of the weights, which becomes the policy."""
+    """Decay per step of the running average of the weights, which becomes the policy; 0 for their
+    last values."""
     seed: int = 0
     """Seed of initialisation, batches and augmentation."""
     device: str = "cpu"
@@ -102,9 +104,8 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         on_checkpoint: Called after every checkpoint with the iteration and the policy so far.
 
     Raises:
-        ExperimentError: The iterations or an interval are below 1, a learning rate is not positive,
-            or the seed is negative.
-        BatchError: A batch does not have a sample of each task.
+        ExperimentError: As for `check_training`.
+        AgentError: As for `check_training`.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         DatasetInUseError: Another process is training into this folder.
@@ -116,23 +117,30 @@ def train(config: TrainConfig, out: Path, on_checkpoint: Callback | None = None)
         return run.train(on_checkpoint)
 
 
-def check_training(config: TrainConfig, tasks: Sequence[str]) -> None:
+def check_training(config: TrainConfig, tasks: Sequence[str], image_size: int) -> None:
     """Refuse a training that could not be, before its images are made or read.
 
     Args:
         config: How to train; its data need not exist.
         tasks: Names of all tasks to learn.
+        image_size: Width and height of the images in pixels.
 
     Raises:
         ExperimentError: The iterations or an interval are below 1, a learning rate is not positive,
-            or the seed is negative.
+            the decay of the average is not within 0 to 1, or the seed is negative.
         BatchError: A batch does not have a sample of each task.
+        UnsuitableImagesError: The network cannot look at images of that size.
+        UnsuitableSettingError: Images of that size would be shifted away.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
     """
     check_steps(config, "iterations", "checkpoint_interval", "log_interval")
     check_rates(config, "learning_rate", "weight_rate")
+    if not 0 <= config.average < 1:
+        raise ExperimentError(f"average must be 0 or more, and below 1, not {config.average}")
     check_seed(config.seed)
     check_batch_size(config.batch_size, tasks)
+    check_image_size(image_size, image_size, config.network)
+    check_shift(config.augmentation, image_size)
     _method(config, tasks, torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1))
 
 
@@ -158,7 +166,7 @@ class _Run:
         self.out = out
         dataset = KeyframeDataset(config.data, config.tasks or None)
         self.tasks = dataset.tasks
-        check_training(config, self.tasks)
+        check_training(config, self.tasks, dataset.image_size)
         self.learned_from = {
             "cameras": dataset.cameras,
             "image_size": dataset.image_size,

@@ -9,8 +9,8 @@ from robomtl.agents import (
     KeyframeNetwork,
     KeyframePolicy,
     NetworkConfig,
-    UnsuitableCropError,
     UnsuitableImagesError,
+    UnsuitableSettingError,
 )
 from robomtl.agents.zoom import crop_around
 from tests.agents.toy import CAMERAS, TASKS
@@ -65,7 +65,7 @@ def test_crops_may_be_of_any_size_that_can_be_halved(batch, crop):
 
 @pytest.mark.parametrize("crop", [-8, 0, 4, 12, 30])
 def test_crops_that_cannot_be_halved_are_refused(crop):
-    with pytest.raises(UnsuitableCropError, match=f"multiple of 8, 8 or more, not {crop}"):
+    with pytest.raises(UnsuitableSettingError, match=f"multiple of 8, 8 or more, not {crop}"):
         NetworkConfig(crop=crop)
 
 

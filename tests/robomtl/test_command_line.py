@@ -192,6 +192,34 @@ def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smo
 
 
 @pytest.mark.parametrize(
+    ("option", "values", "message"),
+    [
+        ("--learning-rate", "-1", "learning_rate must be positive and finite, not -1"),
+        ("--learning-rate", "nan", "learning_rate must be positive and finite, not nan"),
+        ("--weight-rate", "-1", "weight_rate must be positive and finite, not -1"),
+        ("--average", "2", "average must be 0 or more, and below 1, not 2"),
+        ("--average", "nan", "average must be 0 or more, and below 1, not nan"),
+        ("--network.rotations", "0", "rotations must be 1 or more, not 0"),
+        ("--network.widths", "0 0 0 0", "widths must be 1 or more, not (0, 0, 0, 0)"),
+        ("--network.crop-radius", "0", "crop_radius must be positive and finite, not 0"),
+        ("--network.workspace", "0 0 0 0 0 0", "workspace must be two corners, the lower one"),
+        ("--augmentation.shift", "200", "shift must be less than 128, the width of the images"),
+        ("--augmentation.shift", "-1", "shift must be 0 or more, and finite, not -1"),
+        ("--augmentation.noise", "nan", "noise must be 0 or more, and finite, not nan"),
+        ("--losses.position", "-1", "position must be 0 or more, and finite, not -1"),
+        ("--losses.sigma", "0", "sigma must be positive and finite, not 0"),
+    ],
+)
+def test_training_refuses_numbers_that_make_no_sense_before_anything_is_made(
+    refused, smoke, tmp_path, option, values, message
+):
+    for source in (("--demos", smoke / "demos"), ("--data", smoke / "keyframes.zarr")):
+        command = ("train", *source, "--out", tmp_path / "run")
+        assert message in refused(*command, option, *values.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("--tasks", "stack_win", "'stack_win'"),
