@@ -1,13 +1,16 @@
 """`robomtl train`: a training and the folder it goes to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
+from warnings import catch_warnings
 
 from tyro.conf import arg
 
-from robomtl.data import open_demos
+from robomtl.data import IncompleteDatasetWarning, KeyframeDataset, open_demos
 from robomtl.devices import resolve_device
+from robomtl.exceptions import ExperimentError
 from robomtl.keyframing import KeyframesConfig, keyframes
 from robomtl.parallel import cores
 from robomtl.progress import console
@@ -24,35 +27,43 @@ class TrainCommandConfig:
     demos: Annotated[Path | None, SOURCE] = None
     """Folder of demonstrations to learn from, made into OUT/keyframes.zarr first: what `robomtl
     collect` makes, or episodes that RLBench saved."""
-    cameras: tuple[str, ...] = KeyframesConfig.cameras
-    """Cameras of the policy, with --demos."""
-    image_size: int = KeyframesConfig.image_size
-    """Width and height of the policy's images in pixels, with --demos."""
-    every: int | None = 5
-    """With --demos, also learn from every n-th frame in the first half of the way to each
-    keyframe."""
+    cameras: tuple[str, ...] | None = None
+    """Cameras of the policy: with --demos left_shoulder, right_shoulder and wrist, with --data the
+    dataset's, unless given."""
+    image_size: int | None = None
+    """Width and height of the policy's images in pixels: with --demos 128, with --data the
+    dataset's, unless given."""
+    every: int | Literal["usual"] | None = "usual"
+    """Also learn from every n-th frame in the first half of the way to each keyframe: "usual" is 5
+    with --demos, and with --data what the dataset has."""
     workers: int = field(default_factory=cores)
     """Processes that gather the images of --demos."""
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was said about the images to learn from, by option."""
+        asked = {"cameras": self.cameras, "image_size": self.image_size, "every": self.every}
+        unsaid = {"cameras": None, "image_size": None, "every": "usual"}
+        return {name: value for name, value in asked.items() if value != unsaid[name]}
+
     def keyframes(self, demos: Path) -> KeyframesConfig:
         """How demonstrations become the dataset of this run."""
-        return KeyframesConfig(
+        usual = KeyframesConfig(
             demos=demos,
             out=self.out / "keyframes.zarr",
-            cameras=self.cameras,
-            image_size=self.image_size,
             tasks=self.training.tasks,
-            every=self.every,
+            every=5,
             workers=self.workers,
         )
+        return replace(usual, **self.given)
 
 
 def train_command(config: TrainCommandConfig) -> Path:
     """Trains, or continues, and returns the path of the policy.
 
     Raises:
-        ExperimentError: This machine does not have the device, `demos` lacks a task, or a number
-            makes no sense.
+        ExperimentError: This machine does not have the device, `demos` lacks a task, a number makes
+            no sense, or the dataset has other images than was said.
         JobError: A demonstration has no such images, or cannot be read.
         DataError: `demos` is no folder of demonstrations.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
@@ -62,11 +73,31 @@ def train_command(config: TrainCommandConfig) -> Path:
     """
     training = replace(config.training, device=resolve_device(config.training.device))
     if config.demos is not None:
-        check_training(training, training.tasks or _tasks(config.demos), config.image_size)
-        training = replace(training, data=keyframes(config.keyframes(config.demos)).path)
+        made = config.keyframes(config.demos)
+        check_training(training, training.tasks or _tasks(config.demos), made.image_size)
+        training = replace(training, data=keyframes(made).path)
+    elif config.given:
+        _check_given(config.given, training.data)
     policy = train(training, config.out)
     console.print(f"Policy: {policy}", soft_wrap=True)  # a path that can be copied
     return policy
+
+
+def _check_given(given: Mapping[str, Any], data: Path) -> None:
+    """Refuses what was said about images, where a dataset has others already."""
+    with catch_warnings(action="ignore", category=IncompleteDatasetWarning):  # `train` warns
+        dataset = KeyframeDataset(data)
+    there = {"cameras": dataset.cameras, "image_size": dataset.image_size, **dataset.recipe}
+    different = [
+        f"{name} {there.get(name)}, not {value}"
+        for name, value in given.items()
+        if value != there.get(name)
+    ]
+    if different:
+        raise ExperimentError(
+            f"{data} was made with {'; '.join(different)}: leave that out, or make another dataset "
+            "with `robomtl keyframes`"
+        )
 
 
 def _tasks(demos: Path) -> list[str]:

@@ -132,6 +132,29 @@ def test_an_unknown_camera_or_task_of_a_policy_is_answered_with_the_valid_ones(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--image-size", 64), "was made with image_size 128, not 64: leave that out, or make"),
+        (("--cameras", "wrist"), "('left_shoulder', 'right_shoulder', 'wrist'), not ('wrist',)"),
+        (("--every", 7), "was made with every 5, not 7"),
+        (("--every", None), "was made with every 5, not None"),
+    ],
+)
+def test_training_refuses_to_see_what_a_dataset_does_not_show(
+    refused, smoke, tmp_path, options, message
+):
+    data = ("--data", smoke / "keyframes.zarr")
+    assert message in refused("train", *data, *options, "--out", tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dataset_shows_may_be_said(refused, smoke, tmp_path):
+    data = ("--data", smoke / "keyframes.zarr", "--image-size", 128, "--every", 5)
+    wrong = ("--iterations", 0)  # so that nothing is trained
+    assert "iterations" in refused("train", *data, *wrong, "--out", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
         (("--method", "magic"), "valid names: stopped, fixed_interval, random"),
         (("--every", 0), "at least 1 frame, not 0"),
         (("--cameras",), "at least one camera, such as left_shoulder, right_shoulder, wrist"),
