@@ -19,6 +19,7 @@ from robomtl.data.rlbench.folder import holds_episodes
 from robomtl.distinct import check_distinct
 from robomtl.environments import kept_environment, other_simulator
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_folder
 from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 
@@ -103,9 +104,11 @@ def collect(config: CollectConfig) -> list[Collected]:
     Raises:
         JobError: An expert failed; the message names task and seed. What was collected is kept.
         ExperimentError: The folder has demonstrations that were recorded in another way, or
-            episodes that RLBench saved; a task is another simulator's, or images have no pixel.
+            episodes that RLBench saved, or is a file; a task is another simulator's, or images have
+            no pixel.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
+    check_folder(config.out)
     check_workers(config.workers)
     envs.environment_class(config.simulator).check_cameras(config.cameras)
     if config.image_size < 1:

@@ -24,6 +24,7 @@ from robomtl.envs.robot import check_variation
 from robomtl.episode import Episode, run_episode
 from robomtl.episode_log import EpisodeLog
 from robomtl.exceptions import ExperimentError, RunFolderError
+from robomtl.outputs import check_file
 from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.versions import versions
@@ -75,12 +76,15 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     Raises:
         RunFolderError: `run` holds no policy.
         ExperimentError: A task the policy was not trained on, or one twice, or one of another
-            simulator; no episode; or training has replaced the policy since.
+            simulator; no episode; training has replaced the policy since; or `json` cannot be a
+            file.
         UnknownNameError: The simulator has no such task or variation.
         MissingSimulatorError: The simulator is not installed.
         JobError: An episode raised an error; the message names it. Finished ones are kept.
     """
     check_workers(config.workers)
+    if config.json is not None:
+        check_file(config.json)
     policy_file = policy_path(config.run)
     content = policy_file.read_bytes()
     digest = _digest(content)

@@ -28,6 +28,7 @@ from robomtl.data.observation import Field, check_cameras
 from robomtl.environments import kept_tabletop
 from robomtl.envs import TabletopEnv
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_folder
 from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 
@@ -71,8 +72,8 @@ def keyframes(config: KeyframesConfig, chosen: Sequence[DemoKey] | None = None) 
         chosen: The demonstrations to take; without them, all that there are of the config's tasks.
 
     Raises:
-        ExperimentError: There is no demonstration of a task, no camera is named, or no policy
-            could look at images of that size; nothing has been done then.
+        ExperimentError: There is no demonstration of a task, no camera is named, no policy
+            could look at images of that size, or `out` is a file; nothing has been done then.
         JobError: A demonstration could not be read or rendered, or has no such images; the message
             names it. Of the first one, nothing has been done then.
         DataError: There is no such method or camera, `every` is below 1, `demos` is no folder of
@@ -106,6 +107,7 @@ def keyframes(config: KeyframesConfig, chosen: Sequence[DemoKey] | None = None) 
 
 def _check(config: KeyframesConfig) -> None:
     """Refuses what could not be done with any demonstration."""
+    check_folder(config.out)
     check_workers(config.workers)
     check_method(config.method)
     if config.every is not None:

@@ -12,6 +12,7 @@ from robomtl.data import IncompleteDatasetWarning, KeyframeDataset, open_demos
 from robomtl.devices import resolve_device
 from robomtl.exceptions import ExperimentError
 from robomtl.keyframing import KeyframesConfig, keyframes
+from robomtl.outputs import check_folder
 from robomtl.parallel import cores
 from robomtl.progress import console
 from robomtl.training import SOURCE, TrainConfig, check_training, train
@@ -63,7 +64,7 @@ def train_command(config: TrainCommandConfig) -> Path:
 
     Raises:
         ExperimentError: This machine does not have the device, `demos` lacks a task, a number makes
-            no sense, or the dataset has other images than was said.
+            no sense, the dataset has other images than was said, or `out` is a file.
         JobError: A demonstration has no such images, or cannot be read.
         DataError: `demos` is no folder of demonstrations.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
@@ -71,6 +72,7 @@ def train_command(config: TrainCommandConfig) -> Path:
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
         NonFiniteLossError: A loss is NaN or infinite.
     """
+    check_folder(config.out)
     training = replace(config.training, device=resolve_device(config.training.device))
     if config.demos is not None:
         made = config.keyframes(config.demos)

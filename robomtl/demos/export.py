@@ -20,6 +20,7 @@ from robomtl.data import (
 )
 from robomtl.environments import kept_tabletop
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_folder
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
 
@@ -53,10 +54,12 @@ def export_demos(config: DemosExportConfig) -> list[Path]:
         its episode.
 
     Raises:
-        ExperimentError: There is no demonstration of a task, or two would be the same episode.
+        ExperimentError: There is no demonstration of a task, two would be the same episode, or
+            `out` is a file.
         JobError: A demonstration could not be read, rendered or written; the message names it.
         DataError: `demos` is no folder of demonstrations.
     """
+    check_folder(config.out)
     keys = open_demos(config.demos).keys()
     lacking = sorted(set(config.tasks) - {key.task for key in keys})
     if lacking:

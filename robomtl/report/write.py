@@ -17,6 +17,7 @@ from robomtl.data.atomic import write_atomically
 from robomtl.evaluation import EPISODES_PER_SEED, FIRST_SEED, newest_summary, policy_path
 from robomtl.exceptions import RunFolderError
 from robomtl.lines import read_lines
+from robomtl.outputs import check_file
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.report.curves import curves
@@ -47,8 +48,11 @@ def report(config: ReportConfig) -> Path:
 
     Raises:
         RunFolderError: The run has no policy or no metrics.
+        ExperimentError: `out` cannot be a file.
         JobError: A rollout failed; the message names its task.
     """
+    path = config.out or config.run / "report.html"
+    check_file(path)
     policy_file = policy_path(config.run)
     policy = KeyframePolicy.load(policy_file)
     steps, losses, weights = _history(config.run / "metrics.jsonl")
@@ -71,7 +75,6 @@ def report(config: ReportConfig) -> Path:
         versions=versions(),
         config=json.loads((config.run / "config.json").read_text()),
     )
-    path = config.out or config.run / "report.html"
     write_atomically(path, html.encode())
     console.print(f"Report: {path} ({len(html) / 1e6:.1f} MB)", soft_wrap=True)
     return path

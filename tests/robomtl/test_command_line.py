@@ -215,6 +215,34 @@ def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smo
 
 
 @pytest.mark.parametrize(
+    ("command", "option"),
+    [("evaluate", "--json"), ("report", "--out")],
+)
+def test_a_folder_in_place_of_a_file_is_refused_before_the_work(
+    refused, smoke, tmp_path, monkeypatch, command, option
+):
+    monkeypatch.setattr("robomtl.parallel._attempt", cut)  # so that work would fail
+    message = refused(command, smoke / "run", "--workers", 1, option, tmp_path)
+    assert message == f"error: {tmp_path} is a folder: name a file to write\n"
+    (tmp_path / "file").touch()
+    message = refused(command, smoke / "run", "--workers", 1, option, tmp_path / "file" / "page")
+    assert f"{tmp_path / 'file'} is a file, not a folder" in message
+
+
+@pytest.mark.parametrize("command", ["collect", "keyframes", "train", "demos export"])
+def test_a_file_in_place_of_a_folder_is_refused_before_the_work(
+    refused, smoke, tmp_path, monkeypatch, command
+):
+    monkeypatch.setattr("robomtl.parallel._attempt", cut)
+    file = tmp_path / "file"
+    file.touch()
+    source = {"collect": (), "train": ("--data", smoke / "keyframes.zarr")}
+    options = source.get(command, ("--demos", smoke / "demos"))
+    message = refused(*command.split(), *options, "--out", file)
+    assert message == f"error: {file} is a file: name a folder to write into\n"
+
+
+@pytest.mark.parametrize(
     ("option", "values", "message"),
     [
         ("--learning-rate", "-1", "learning_rate must be positive and finite, not -1"),
