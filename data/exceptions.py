@@ -1,6 +1,7 @@
 """What can be wrong with recorded data. Messages say what was expected and what to do."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class DataError(ValueError):
@@ -57,6 +58,15 @@ class InvalidSamplesError(DataError):
 
 class DatasetMismatchError(DataError):
     """A folder holds something else than the dataset that was to be continued."""
+
+
+class OtherFilesError(DatasetMismatchError):
+    """A folder to write into holds what is not of its kind."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} holds other files; name a folder that is empty or does not exist"
+        )
 
 
 class DatasetInUseError(DataError):

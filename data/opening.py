@@ -17,6 +17,7 @@ from robomtl.data.exceptions import (
     CorruptDatasetError,
     DataError,
     DatasetMismatchError,
+    OtherFilesError,
     UnsupportedFormatError,
 )
 from robomtl.data.observation import Field
@@ -74,9 +75,7 @@ def open_or_create(
     try:
         root = _open_group(path, "r+")
     except GroupNotFoundError:
-        raise DatasetMismatchError(
-            f"{path} holds other files; name a folder that is empty or does not exist"
-        ) from None
+        raise OtherFilesError(path) from None
     _check_kind(path, root)
     for left_by_a_kill in filter(_is_unfinished, path.rglob("*")):
         left_by_a_kill.unlink()

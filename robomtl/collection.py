@@ -12,7 +12,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from robomtl import envs
-from robomtl.data import DemoKey, DemoStore
+from robomtl.data import DemoKey, DemoStore, OtherFilesError
 from robomtl.data.atomic import write_atomically
 from robomtl.data.counted import counted
 from robomtl.data.rlbench.folder import holds_episodes
@@ -106,6 +106,7 @@ def collect(config: CollectConfig) -> list[Collected]:
         ExperimentError: The folder has demonstrations that were recorded in another way, or
             episodes that RLBench saved, or is a file; a task is another simulator's, or images have
             no pixel.
+        OtherFilesError: The folder holds something else than demonstrations.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
     check_folder(config.out)
@@ -135,7 +136,7 @@ def collect(config: CollectConfig) -> list[Collected]:
 
 
 def _check_recording(config: CollectConfig) -> None:
-    """Refuses to mix simulators, kinds of images, or formats in one folder.
+    """Refuses to mix simulators, kinds of images, formats, or files of others in one folder.
 
     `recording.json` says what a folder holds; without it, that is demonstrations of the tabletop.
     """
@@ -145,14 +146,16 @@ def _check_recording(config: CollectConfig) -> None:
             "choose another folder with --out"
         )
     file = config.out / "recording.json"
+    stored = DemoStore(config.out).keys()
+    if not stored and not file.is_file() and any(map(_is_foreign, config.out.rglob("*"))):
+        raise OtherFilesError(config.out)
     tabletop: dict[str, Any] = {"simulator": "tabletop"}
     ours: dict[str, Any] = {"simulator": config.simulator}
     if _cameras(config):
         ours |= {"cameras": list(_cameras(config)), "image_size": config.image_size}
+    theirs = tabletop if stored else ours
     if file.is_file():
         theirs = json.loads(file.read_text())
-    else:
-        theirs = tabletop if DemoStore(config.out).keys() else ours
     if theirs != ours:
         raise ExperimentError(
             f"{config.out} holds demonstrations of {_words(theirs)}, not of {_words(ours)}: choose "
@@ -160,6 +163,11 @@ def _check_recording(config: CollectConfig) -> None:
         )
     if ours != tabletop:
         write_atomically(file, json.dumps(ours).encode() + b"\n")
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a collection that was killed before its first demonstration did not leave this."""
+    return path.is_file() and not path.name.startswith(".")
 
 
 def _words(recording: dict[str, Any]) -> str:

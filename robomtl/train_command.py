@@ -8,7 +8,12 @@ from warnings import catch_warnings
 
 from tyro.conf import arg
 
-from robomtl.data import IncompleteDatasetWarning, KeyframeDataset, open_demos
+from robomtl.data import (
+    IncompleteDatasetWarning,
+    KeyframeDataset,
+    OtherFilesError,
+    open_demos,
+)
 from robomtl.devices import resolve_device
 from robomtl.exceptions import ExperimentError
 from robomtl.keyframing import KeyframesConfig, keyframes
@@ -66,13 +71,14 @@ def train_command(config: TrainCommandConfig) -> Path:
         ExperimentError: This machine does not have the device, `demos` lacks a task, a number makes
             no sense, the dataset has other images than was said, or `out` is a file.
         JobError: A demonstration has no such images, or cannot be read.
-        DataError: `demos` is no folder of demonstrations.
+        DataError: `demos` is no folder of demonstrations, or `out` holds other files than a run's.
         CheckpointError: The folder's checkpoint is damaged or of a run with other settings.
         AgentError: As for `robomtl.training.check_training`.
         MethodError: There is no such method, or it lacks tasks or weights that it needs.
         NonFiniteLossError: A loss is NaN or infinite.
     """
     check_folder(config.out)
+    _check_own(config.out)
     training = replace(config.training, device=resolve_device(config.training.device))
     if config.demos is not None:
         made = config.keyframes(config.demos)
@@ -83,6 +89,15 @@ def train_command(config: TrainCommandConfig) -> Path:
     policy = train(training, config.out)
     console.print(f"Policy: {policy}", soft_wrap=True)  # a path that can be copied
     return policy
+
+
+def _check_own(out: Path) -> None:
+    """Refuses a folder that is neither a run's nor what a run leaves that is killed early on."""
+    begun = any((out / name).exists() for name in ("metrics.jsonl", "checkpoints/last.pt"))
+    if not begun and out.is_dir():
+        names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+        if names - {"config.json", "keyframes.zarr"}:
+            raise OtherFilesError(out)
 
 
 def _check_given(given: Mapping[str, Any], data: Path) -> None:

@@ -229,6 +229,29 @@ def test_a_folder_in_place_of_a_file_is_refused_before_the_work(
     assert f"{tmp_path / 'file'} is a file, not a folder" in message
 
 
+@pytest.mark.parametrize(
+    ("command", "theirs"),
+    [
+        *(("collect", theirs) for theirs in ("keyframes.zarr", "run", "notes")),
+        *(("keyframes", theirs) for theirs in ("demos", "run", "notes")),
+        *(("train", theirs) for theirs in ("demos", "keyframes.zarr", "notes")),
+    ],
+)
+def test_nothing_is_written_among_other_files(refused, smoke, tmp_path, command, theirs):
+    folder = tmp_path / "folder"
+    if theirs == "notes":
+        (folder / "within").mkdir(parents=True)
+        (folder / "within" / "notes.txt").write_text("mine")
+    else:
+        shutil.copytree(smoke / theirs, folder)
+    before = sorted(folder.rglob("*"))
+    source = {"collect": (), "train": ("--data", smoke / "keyframes.zarr")}
+    options = source.get(command, ("--demos", smoke / "demos"))
+    message = refused(command, *options, "--out", folder)
+    assert f"{folder} holds other files; name a folder that is empty" in message
+    assert sorted(folder.rglob("*")) == before
+
+
 @pytest.mark.parametrize("command", ["collect", "keyframes", "train", "demos export"])
 def test_a_file_in_place_of_a_folder_is_refused_before_the_work(
     refused, smoke, tmp_path, monkeypatch, command

@@ -96,14 +96,14 @@ def test_a_folder_holds_demonstrations_of_one_kind(demos, refused, printed, tmp_
 
 def test_each_worker_has_its_own_simulator(rlbench, robomtl, tmp_path):
     options = ("--simulator", "rlbench", *IMAGES, "--tasks", *TASKS, "--demos-per-task", 1)
-    robomtl.run("collect", *options, "--workers", 2, "--out", tmp_path)
-    assert len(DemoStore(tmp_path)) == 2
+    robomtl.run("collect", *options, "--workers", 2, "--out", tmp_path / "demos")
+    assert len(DemoStore(tmp_path / "demos")) == 2
 
 
 def test_all_variations_of_a_task_are_collected_in_turn(rlbench, printed, tmp_path):
     options = ("--tasks", "reach_target", "--demos-per-task", 3, "--variation", "all")
-    printed("collect", *RLBENCH, *IMAGES, *options, "--out", tmp_path)
-    assert {demo.variation for demo in DemoStore(tmp_path)} == {0, 1, 2}
+    printed("collect", *RLBENCH, *IMAGES, *options, "--out", tmp_path / "demos")
+    assert {demo.variation for demo in DemoStore(tmp_path / "demos")} == {0, 1, 2}
 
 
 def test_unknown_names_are_answered_before_anything_starts(rlbench, refused, tmp_path):
