@@ -62,6 +62,17 @@ class EpisodeFiles:
             )
         return content
 
+    def damaged(self) -> list[Path]:
+        """Files on the list that are missing, or not what was written."""
+        return [self.folder / path for path in self.listed if not self._is_whole(path)]
+
     def lost(self) -> list[Path]:
         """Files on the list that are not there."""
         return [self.folder / path for path in self.listed if not (self.folder / path).exists()]
+
+    def _is_whole(self, path: str) -> bool:
+        try:
+            self.read(path)
+        except CorruptDemoError:
+            return False
+        return True

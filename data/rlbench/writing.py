@@ -28,7 +28,7 @@ from robomtl.data.rlbench.stand_ins import SavedDemo, SavedObservation
 _NEEDED = ("rgb", "depth", "mask", "camera_intrinsics", "camera_extrinsics")
 
 
-def write_rlbench_demo(demo: Demo, folder: str | Path) -> None:
+def write_rlbench_demo(demo: Demo, folder: str | Path, *, replace: bool = False) -> None:
     """Writes a demonstration as an episode that `get_stored_demos` of RLBench, or PerAct, loads.
 
     Colours, masks and numbers come back to the bit, depth to half of 0.3 µm. Depth beyond what
@@ -48,15 +48,17 @@ def write_rlbench_demo(demo: Demo, folder: str | Path) -> None:
             does not load it.
         folder: `<task>/variation<N>/episodes/episode<M>`, or PerAct's
             `<task>/all_variations/episodes/episode<M>`.
+        replace: Whether an episode that is there makes room for the complete new one.
 
     Raises:
-        DataError: The path is not that of an episode of this task and variation, or there is one.
+        DataError: The path is not that of an episode of this task and variation, or there is one
+            that may not be replaced.
         InvalidDemoError: A camera is missing; a mask does not fit into a picture; the variation
             has other descriptions already, and RLBench keeps one set.
         DiskFullError: No space is left; nothing partial stays behind.
     """
     place = layout.EpisodePlace.of(folder)
-    _check(demo, place)
+    _check(demo, place, replace)
     path = place.folder.absolute()
     variation = path.parent.parent
     try:
@@ -67,7 +69,13 @@ def write_rlbench_demo(demo: Demo, folder: str | Path) -> None:
         try:
             temporary.mkdir()
             _write(demo, place, temporary)
-            os.rename(temporary, path)
+            if path.exists():
+                old = temporary_path(variation / path.name)
+                os.rename(path, old)
+                os.rename(temporary, path)
+                shutil.rmtree(old)
+            else:
+                os.rename(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -76,12 +84,12 @@ def write_rlbench_demo(demo: Demo, folder: str | Path) -> None:
         raise
 
 
-def _check(demo: Demo, place: layout.EpisodePlace) -> None:
+def _check(demo: Demo, place: layout.EpisodePlace, replace: bool) -> None:
     if place.task != demo.task or place.variation not in (None, demo.variation):
         raise DataError(
             f"{place.folder} cannot be an episode of {demo.task} variation {demo.variation}"
         )
-    if place.folder.exists():
+    if place.folder.exists() and not replace:
         raise DataError(f"{place.folder} exists already; delete it, or name another")
     needed = [f"{camera}_{name}" for camera in CAMERAS for name in _NEEDED]
     missing = [name for name in needed if name not in demo.columns]

@@ -18,10 +18,12 @@ from robomtl.data import (
     open_demos,
     write_rlbench_demo,
 )
+from robomtl.data.counted import counted
+from robomtl.demos.exported import check_exported, damaged_episodes
 from robomtl.environments import kept_tabletop
 from robomtl.exceptions import ExperimentError
 from robomtl.outputs import check_folder
-from robomtl.parallel import cores, parallel
+from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 
 Layout = Literal["rlbench", "peract"]
@@ -34,7 +36,7 @@ class DemosExportConfig:
     demos: Path = Path("runs/quickstart/demos")
     """Folder of demonstrations, as `robomtl collect` makes it."""
     out: Path = Path("runs/quickstart/rlbench")
-    """Folder to write; the same folder again continues."""
+    """Folder to write; the same folder again continues, and writes anew what is damaged."""
     layout: Layout = "rlbench"
     """Folders by variation, as RLBench has them, or all in one, as PerAct has."""
     image_size: int = 128
@@ -47,7 +49,7 @@ class DemosExportConfig:
 
 
 def export_demos(config: DemosExportConfig) -> list[Path]:
-    """Writes what is not there yet, every frame seen by all five cameras.
+    """Writes what is not there yet, or damaged, every frame seen by all five cameras.
 
     Returns:
         The folders of the episodes that were written now. A demonstration's seed is the number of
@@ -55,12 +57,14 @@ def export_demos(config: DemosExportConfig) -> list[Path]:
 
     Raises:
         ExperimentError: There is no demonstration of a task, two would be the same episode, or
-            `out` is a file.
+            `out` is a file, or a folder with other episodes; nothing has been done then.
         JobError: A demonstration could not be read, rendered or written; the message names it.
         DataError: `demos` is no folder of demonstrations.
     """
     check_folder(config.out)
-    keys = open_demos(config.demos).keys()
+    check_workers(config.workers)
+    demos = open_demos(config.demos)
+    keys = demos.keys()
     lacking = sorted(set(config.tasks) - {key.task for key in keys})
     if lacking:
         raise ExperimentError(f"{config.demos} has no demonstrations of {', '.join(lacking)}")
@@ -72,11 +76,20 @@ def export_demos(config: DemosExportConfig) -> list[Path]:
             f"{count} demonstrations of different variations have the seed of {folder}: PerAct's "
             "layout has one episode of each number; use --layout rlbench"
         )
-    missing = [key for key in keys if not folders[key].exists()]
+    drawn = demos.load(*keys[0]).states is not None
+    size = config.image_size if drawn else None
+    check_exported(config.out, config.layout, size, folders.values())
+    there = [folder for folder in folders.values() if folder.exists()]
+    damaged = damaged_episodes(there, config.workers) if there else set()
+    missing = [key for key in keys if folders[key] not in there or folders[key] in damaged]
     with progress_bar("demonstrations", len(keys), len(keys) - len(missing)) as advance:
         for _ in parallel(partial(_export_one, config), missing, config.workers):
             advance()
-    console.print(f"{len(keys)} episodes in {config.out}", soft_wrap=True)
+    console.print(
+        f"{counted(len(keys), 'episode')} in {config.out}: {len(missing)} written now, "
+        f"{len(damaged)} of them in place of damaged ones",
+        soft_wrap=True,
+    )
     return [folders[key] for key in missing]
 
 
@@ -89,7 +102,7 @@ def _export_one(config: DemosExportConfig, key: DemoKey) -> None:
     demo = open_demos(config.demos).load(*key)
     if demo.states is not None:
         demo = _rendered(demo, config.image_size)
-    write_rlbench_demo(demo, _episode(config, key))
+    write_rlbench_demo(demo, _episode(config, key), replace=True)
 
 
 def _rendered(demo: Demo, image_size: int) -> Demo:

@@ -65,9 +65,54 @@ def test_an_export_continues_where_it_was(printed, copied: Path, store: Path) ->
     first, second = RLBenchFolder(copied).episodes()
     before = (first / "low_dim_obs.pkl").stat().st_mtime_ns
     shutil.rmtree(second)
-    printed("demos", "export", "--demos", store, "--out", copied, *SIZE, *ONE)
+    told = printed("demos", "export", "--demos", store, "--out", copied, *SIZE, *ONE)
+    assert f"2 episodes in {copied}: 1 written now, 0 of them in place of damaged" in told
     assert len(RLBenchFolder(copied)) == 2
     assert (first / "low_dim_obs.pkl").stat().st_mtime_ns == before
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+@pytest.mark.parametrize(
+    ("file", "restored"),
+    [
+        ("episodes/episode0/wrist_rgb/0.png", 1),
+        ("episodes/episode1/low_dim_obs.pkl", 1),
+        ("episodes/episode1/checksums.sha256", 1),
+        ("variation_descriptions.pkl", 2),  # whose checksum is in every episode
+    ],
+)
+def test_an_export_restores_what_is_damaged(
+    printed, exported: Path, copied: Path, store: Path, file: str, restored: int
+) -> None:
+    (copied / "reach_target" / "variation0" / file).write_bytes(b"damaged")
+    told = printed("demos", "export", "--demos", store, "--out", copied, *SIZE, *ONE)
+    written = f"{restored} written now, {restored} of them in place of damaged ones"
+    assert f"2 episodes in {copied}: {written}" in told
+    assert content(copied) == content(exported)
+
+
+def test_an_export_joins_none_of_another_kind(refused, copied: Path, store: Path) -> None:
+    before = content(copied)
+    export = ("demos", "export", "--demos", store, *ONE, "--out")
+    message = refused(*export, copied, "--image-size", 32)
+    assert f"{copied} holds episodes with images of 16 pixels, not 32" in message
+    message = refused(*export, copied, *SIZE, "--layout", "peract")
+    assert f"{copied} holds episodes in the layout rlbench, not peract" in message
+    assert "holds demonstrations of `robomtl collect`" in refused(*export, store)
+    assert content(copied) == before
+
+
+def test_an_export_overwrites_nothing_that_rlbench_saved(
+    refused, copied: Path, store: Path
+) -> None:
+    (copied / "reach_target" / "variation0" / "episodes" / "episode0" / "checksums.sha256").unlink()
+    before = content(copied)
+    message = refused("demos", "export", "--demos", store, "--out", copied, *SIZE, *ONE)
+    assert "episode0 was not written by robomtl" in message
+    assert content(copied) == before
 
 
 def test_a_check_names_every_damaged_file(printed, copied: Path, capsys) -> None:
