@@ -32,8 +32,7 @@ from robomtl.agents.task_table import TaskTable
 from robomtl.agents.zoom import crop_around
 
 IMAGE_MULTIPLE = 16
-"""What the width and height of images must be multiples of: of so many pixels, the bottleneck has
-one."""
+"""Width and height of images are multiples of so many pixels, of which the bottleneck has one."""
 
 _CROP_MULTIPLE = 8  # pixels of a crop to one that the second decoder sees
 

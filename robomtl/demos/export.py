@@ -56,13 +56,16 @@ def export_demos(config: DemosExportConfig) -> list[Path]:
         its episode.
 
     Raises:
-        ExperimentError: There is no demonstration of a task, two would be the same episode, or
-            `out` is a file, or a folder with other episodes; nothing has been done then.
+        ExperimentError: There is no demonstration of a task, two would be the same episode,
+            images would have no pixel, or `out` is a file, or a folder with other episodes; nothing
+            has been done then.
         JobError: A demonstration could not be read, rendered or written; the message names it.
         DataError: `demos` is no folder of demonstrations.
     """
     check_folder(config.out)
     check_workers(config.workers)
+    if config.image_size < 1:
+        raise ExperimentError(f"image size must be at least 1, not {config.image_size}")
     demos = open_demos(config.demos)
     keys = demos.keys()
     lacking = sorted(set(config.tasks) - {key.task for key in keys})

@@ -232,3 +232,4 @@ def test_two_demonstrations_are_never_exported_as_the_same_episode(refused, tmp_
     assert "--layout rlbench" in message
     assert "has no left_shoulder_rgb" in refused(*export)
     assert "no demonstrations of stack_wine" in refused(*export, "--tasks", "stack_wine")
+    assert "at least 1, not 0" in refused(*export, "--image-size", 0)
