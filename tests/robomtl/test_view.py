@@ -17,6 +17,7 @@ from PIL import Image
 from robomtl.cli import main
 from robomtl.data import CAMERAS as DATA_CAMERAS
 from robomtl.data import Demo, DemoStore, find_keyframes, point_cloud, write_rlbench_demo
+from robomtl.data.counted import counted
 from robomtl.envs import TabletopEnv
 from robomtl.view import ViewConfig, glance, view
 from robomtl.view.footage import RATE, REACH
@@ -434,7 +435,8 @@ def test_a_run_is_viewed_in_its_first_evaluation_episode(smoke, tmp_path, printe
         if (episode["task"], episode["seed"]) == ("push_button", 1_000_000)
     )
     ended = "success" if recorded["success"] else f"failure ({recorded['error'] or 'step limit'})"
-    expected = f"push_button variation 0 seed 1000000: {ended} after {recorded['steps']} action"
+    steps = counted(recorded["steps"], "action")
+    expected = f"push_button variation 0 seed 1000000: {ended} after {steps}"
     assert expected in output
     assert f"actions: {recorded['steps']} of " in output
     assert (tmp_path / "e.png").is_file()
