@@ -10,17 +10,17 @@ def check_seed(seed: int) -> None:
     """Refuse a seed that random numbers cannot start from.
 
     Raises:
-        ExperimentError: It is negative.
+        ExperimentError: It is negative, or has more than 63 bits.
     """
-    if seed < 0:
-        raise ExperimentError(f"the seed must be 0 or more, not {seed}")
+    if not 0 <= seed < 2**63:
+        raise ExperimentError(f"the seed must be within 0 to 2**63 - 1, not {seed}")
 
 
 def check_seeds(seeds: Sequence[int]) -> None:
     """Refuse seeds that cannot all count as trainings of their own.
 
     Raises:
-        ExperimentError: One is negative, or there twice.
+        ExperimentError: One is no seed, or there twice.
     """
     for seed in seeds:
         check_seed(seed)

@@ -300,7 +300,7 @@ def test_training_refuses_numbers_that_make_no_sense_before_anything_is_made(
         ("--demos-per-task", 0, "at least 1, not 0"),
         ("--every", 0, "at least 1 frame, not 0"),
         ("--iterations", 0, "at least 1 step, not 0"),
-        ("--seed", -1, "0 or more, not -1"),
+        ("--seed", -1, "2**63 - 1, not -1"),
         ("--episodes", 0, "0 episodes, seed 0"),
     ],
 )

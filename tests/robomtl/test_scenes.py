@@ -173,7 +173,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(config, tm
     out = tmp_path / "run"
     with pytest.raises(ExperimentError, match=r"\['noise'\] are not among the tasks"):
         train_scenes(replace(config, primary=("noise",)), out)
-    with pytest.raises(ExperimentError, match="seed must be 0 or more, not -1"):
+    with pytest.raises(ExperimentError, match=r"seed must be within 0 to .*, not -1"):
         train_scenes(replace(config, seed=-1), out)
     with pytest.raises(DataError, match="robomtl scenes collect"):
         train_scenes(replace(config, data=tmp_path / "nowhere.npz"), out)
@@ -419,7 +419,7 @@ def test_a_comparison_of_nothing_is_refused(config, tmp_path):
 
 @pytest.mark.parametrize(
     ("seeds", "message"),
-    [((0, 1, 0), r"\[0, 1, 0\] name \[0\] more than once"), ((0, -1), "0 or more, not -1")],
+    [((0, 1, 0), r"\[0, 1, 0\] name \[0\] more than once"), ((0, -1), r"2\*\*63 - 1, not -1")],
 )
 def test_seeds_that_are_no_trainings_of_their_own_are_refused(config, tmp_path, seeds, message):
     with pytest.raises(ExperimentError, match=message):

@@ -278,9 +278,10 @@ def test_a_number_of_no_steps_is_refused_before_anything_is_written(config, tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_a_negative_seed_is_refused_before_anything_is_written(config, tmp_path):
-    with pytest.raises(ExperimentError, match="seed must be 0 or more, not -1"):
-        train(replace(config, seed=-1), tmp_path / "run")
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_number_that_is_no_seed_is_refused_before_anything_is_written(config, tmp_path, seed):
+    with pytest.raises(ExperimentError, match=f"seed must be within 0 to .*, not {seed}"):
+        train(replace(config, seed=seed), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
