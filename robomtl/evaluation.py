@@ -141,7 +141,10 @@ def policy_path(run: Path) -> Path:
     """
     path = run / "checkpoints" / "policy.pt"
     if not path.is_file():
-        raise RunFolderError(f"no policy in {run} ({path} is missing): `robomtl train` makes one")
+        remedy = "`robomtl train` makes one"
+        if (run / "policy.pt").is_file():
+            remedy = "it is a run of `robomtl rl train`, which `robomtl rl evaluate` measures"
+        raise RunFolderError(f"no policy in {run} ({path} is missing): {remedy}")
     return path
 
 

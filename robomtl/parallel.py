@@ -92,8 +92,8 @@ def _result(job: Job, future: "Future[Result]") -> Result:
 
 def _died(when: str) -> JobError:
     return JobError(
-        f"a worker process died {when}, perhaps for lack of memory; what was finished is kept: run "
-        "the same command again, with fewer --workers"
+        f"a worker process died {when}, perhaps for lack of memory: run the same command again, "
+        "with fewer --workers"
     )
 
 

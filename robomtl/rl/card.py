@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from robomtl.agents.sac import SACConfig
+from robomtl.data.counted import counted
 from robomtl.rl.overrides import Overrides, changes
 from robomtl.rl.protocol import Protocol, protocol_named, tasks_of
 
@@ -83,7 +84,8 @@ def card_table(card: Mapping[str, Any]) -> Table:
         "episodes": f"{goals}, {card['horizon']} steps{held}, reward {card['reward']}{normalised}",
         "budget": f"{card['steps_per_task']:,} steps of each task, {card['steps']:,} in all",
         "evaluation": f"every {card['evaluation_interval']:,} steps of each task, "
-        f"{card['evaluation_episodes']} episodes each; {card['final_episodes']} at the end",
+        f"{counted(card['evaluation_episodes'], 'episode')} each; "
+        f"{card['final_episodes']} at the end",
         "reported": f"{card['headline']}, {card['aggregate']} over {card['seeds']} seeds",
         "learner": ", ".join(f"{name} {_text(value)}" for name, value in sac.items()),
     }

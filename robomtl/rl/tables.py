@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from robomtl.data.counted import counted
 from robomtl.progress import console
 from robomtl.rl.card import card_line
 
@@ -24,7 +25,11 @@ def result_table(result: Mapping[str, Any]) -> Table:
         "task",
         title=f"{result['method']}, seed {result['seed']}, {result['steps']:,} steps",
     )
-    names = (f"final, {final['episodes']} episodes", "95 % interval", "at the run's maximum")
+    names = (
+        f"final, {counted(final['episodes'], 'episode')}",
+        "95 % interval",
+        "at the run's maximum",
+    )
     for name in names:
         table.add_column(name, justify="right")
     for task, rate in final["success"].items():
@@ -37,14 +42,15 @@ def result_table(result: Mapping[str, Any]) -> Table:
         "mean",
         f"[bold]{final['mean']:.3f}[/bold]",
         "",
-        f"{best['mean']:.3f} (at {best['step']:,} steps, {best['episodes']} episodes)",
+        f"{best['mean']:.3f} (at {best['step']:,} steps, {counted(best['episodes'], 'episode')})",
     )
     return table
 
 
 def evaluation_table(summary: Mapping[str, Any]) -> Table:
     """Return success rates of an evaluation."""
-    table = Table("task", title=f"Success over {summary['episodes']} episodes per task")
+    title = f"Success over {counted(summary['episodes'], 'episode')} per task"
+    table = Table("task", title=title)
     table.add_column("success", justify="right")
     table.add_column("95 % interval", justify="right")
     for task, rate in summary["success"].items():
