@@ -24,6 +24,7 @@ from robomtl.bench.scenes import scenes
 from robomtl.bench.timing import durations
 from robomtl.bench.training import Training, cases
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_file
 from robomtl.progress import console, progress_bar
 from robomtl.threads import torch_threads
 from robomtl.written import write_json
@@ -56,13 +57,14 @@ def bench_methods(config: BenchMethodsConfig) -> dict[str, Any]:
     with that of equal weighting in the same run.
 
     Raises:
-        ExperimentError: A number that makes no sense.
+        ExperimentError: A number that makes no sense, or a folder in place of the file.
         MethodError: There is no such method; the message lists those there are.
     """
     if config.repeats < 1 or config.threads < 1:
         raise ExperimentError(
             f"repeats and threads must be 1 or more, not {config.repeats} and {config.threads}"
         )
+    check_file(config.out)
     keep_freed_memory()  # as trainings do
     names = [REFERENCE, *(config.methods or methods.names())]
     chosen = list(PROBLEMS) if config.problem == "all" else [config.problem]

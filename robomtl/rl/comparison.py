@@ -15,6 +15,7 @@ from tyro.conf import Suppress, arg
 from robomtl.data.exceptions import DatasetInUseError
 from robomtl.distinct import check_distinct
 from robomtl.exceptions import ExperimentError, RunFolderError
+from robomtl.outputs import check_folder
 from robomtl.progress import console
 from robomtl.rl.aggregate import AGGREGATES, bootstrap_interval
 from robomtl.rl.card import card_line, card_table
@@ -22,7 +23,7 @@ from robomtl.rl.config import RLTrainConfig, check_training
 from robomtl.rl.outcome import Outcome, joined, outcome_of
 from robomtl.rl.plots import draw_conflict, draw_success, draw_tasks
 from robomtl.rl.tables import show
-from robomtl.rl.training import check_folder, train_rl
+from robomtl.rl.training import check_run, train_rl
 from robomtl.seeds import check_seeds
 from robomtl.written import write_json
 
@@ -75,13 +76,14 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
         raise ExperimentError("name at least one method and one seed to compare")
     check_distinct("methods", config.methods)
     check_seeds(config.seeds)
+    check_folder(config.out)
     card = config.training.card
     for method in config.methods:
         for run in _runs(config, card, method, max(config.seeds)).values():
             check_training(run)
     for seed, method in product(config.seeds, config.methods):
         for folder, run in _runs(config, card, method, seed).items():
-            check_folder(run, folder)
+            check_run(run, folder)
     console.print(card_table(card))
     busy = [
         f"{method}-{seed}"

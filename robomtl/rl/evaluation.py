@@ -12,6 +12,7 @@ from tyro.conf import FlagCreatePairsOff, Positional
 
 from robomtl.checkpoint import check_settings
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_file
 from robomtl.progress import console, progress_bar
 from robomtl.rl.card import card_protocol
 from robomtl.rl.config import RLTrainConfig, default_folder
@@ -52,11 +53,13 @@ def evaluate_rl(config: RLEvaluateConfig) -> dict[str, Any]:
     Raises:
         RunFolderError: There is no policy in the folder.
         CheckpointError: The policy is damaged, or not of the run that the folder is of.
-        ExperimentError: No episode.
+        ExperimentError: No episode, or `json` cannot be a file.
         RenderingError: `video` is wanted, and there is no usable OpenGL.
     """
     if config.episodes < 1:
         raise ExperimentError(f"episodes must be at least 1, not {config.episodes}")
+    if config.json is not None:
+        check_file(config.json)
     path = config.run / "policy.pt"
     policy = LearnedPolicy.load(path)
     if (config.run / "config.json").exists():

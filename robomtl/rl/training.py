@@ -22,6 +22,7 @@ from robomtl.data.locking import FolderLock
 from robomtl.devices import resolve_device
 from robomtl.exceptions import RunFolderError
 from robomtl.lines import read_lines
+from robomtl.outputs import check_folder
 from robomtl.progress import Advance, progress_bar
 from robomtl.rl.card import card_line, card_protocol
 from robomtl.rl.config import RLTrainConfig, check_training
@@ -50,7 +51,8 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         None if the one before had made all steps.
 
     Raises:
-        ExperimentError: Unknown protocol, a number makes no sense, or no such device.
+        ExperimentError: Unknown protocol, a number makes no sense, no such device, or `out` is a
+            file.
         UnknownNameError: The benchmark has no such task.
         EnvError: The seed or the number of goals is out of range.
         MethodError: There is no such method.
@@ -63,11 +65,12 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
     """
     keep_freed_memory()
     check_training(config)
+    check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         # First, so that what is in the folder stays as it was found.
         held.enter_context(FolderLock(out))
-        check_folder(config, out)
+        check_run(config, out)
         if (out / "result.json").exists():
             finished: dict[str, Any] = json.loads((out / "result.json").read_text())
             return finished
@@ -76,7 +79,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         return run.train()
 
 
-def check_folder(config: RLTrainConfig, out: Path) -> None:
+def check_run(config: RLTrainConfig, out: Path) -> None:
     """Refuse to train into a folder that holds something else; it need not exist.
 
     Raises:

@@ -13,8 +13,10 @@ from rich.table import Table
 from robomtl import envs
 from robomtl.data.exceptions import DatasetMismatchError
 from robomtl.data.scenes import CLASSES, SPLITS, SceneImages, Scenes, load_scenes, save_scenes
+from robomtl.distinct import check_distinct
 from robomtl.envs.tabletop.dense import DenseRenderer
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_file
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.settings import differences
@@ -64,12 +66,14 @@ def collect_scenes(config: SceneCollectConfig) -> Scenes:
     is none.
 
     Raises:
-        ExperimentError: A number that makes no sense.
+        ExperimentError: A number that makes no sense, no task or one twice, or a folder in place of
+            the file.
         UnknownNameError: There is no such task.
         DatasetMismatchError: The file holds scenes that were made with other settings.
         JobError: A scene could not be rendered; the message names it.
     """
     recipe = _recipe(config)
+    check_file(config.out)
     if config.out.exists():
         scenes = load_scenes(config.out)
         if what := differences(scenes.recipe, recipe):
@@ -94,6 +98,7 @@ def _recipe(config: SceneCollectConfig) -> dict[str, Any]:
         raise ExperimentError(f"the size must be a multiple of 16 pixels, not {config.size}")
     if not config.tasks:
         raise ExperimentError(f"name a task at least; there are: {', '.join(envs.TASKS)}")
+    check_distinct("tasks", config.tasks)
     return {"seed": config.seed, "size": config.size, "tasks": list(config.tasks), **counts}
 
 

@@ -19,9 +19,10 @@ from robomtl.devices import resolve_device
 from robomtl.methods import Combination, UnsuitableObjectiveError
 from robomtl.methods.relationships import enumeration
 from robomtl.methods.weightings import saal
+from robomtl.outputs import check_folder
 from robomtl.scenes.training import (
     SceneTrainConfig,
-    check_folder,
+    check_run,
     check_training,
     train_scenes,
 )
@@ -50,13 +51,15 @@ class Plan:
         tasks: The primary tasks.
 
     Raises:
-        ExperimentError: This machine does not have the device, or what `check_training` refuses.
+        ExperimentError: This machine does not have the device, a file is in place of the folder, or
+            what `check_training` refuses.
         UnknownDenseTaskError: There is no such task.
         DataError: The scenes cannot be read.
     """
 
     def __init__(self, training: SceneTrainConfig, out: Path) -> None:
         check_training(training)
+        check_folder(out)
         for task in training.tasks:
             Head.parse(task)
         self.out = out
@@ -81,7 +84,7 @@ class Plan:
             CheckpointError: A folder holds a run with other settings.
         """
         for training, folder in runs:
-            check_folder(training, folder, self._recipe)
+            check_run(training, folder, self._recipe)
 
     def check(self, method: str, seeds: Sequence[int]) -> None:
         """Refuse a method that could not be trained, before anything is.
@@ -114,7 +117,7 @@ class Plan:
         pairs = {self._pair(head.source, head.target) for head in heads}
         self.check_runs(self.only(pair, seed) for pair in pairs for seed in seeds)
         for seed in seeds:
-            check_folder(
+            check_run(
                 replace(training, seed=seed),
                 self.folder(method, seed),
                 self._recipe,

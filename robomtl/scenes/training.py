@@ -33,6 +33,7 @@ from robomtl.data.scenes import CLASSES, load_scenes
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
+from robomtl.outputs import check_folder
 from robomtl.progress import progress_bar
 from robomtl.rates import check_rates
 from robomtl.seeds import check_seed
@@ -107,8 +108,8 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         Metrics of the tasks on the "validation" and the "test" images.
 
     Raises:
-        ExperimentError: No task, a primary one that is not among them, or a number that makes no
-            sense.
+        ExperimentError: No task, a primary one that is not among them, a number that makes no
+            sense, or a file in place of the folder.
         RunFolderError: There is no run to take the encoder from.
         DataError: The scenes cannot be read.
         AgentError: Tasks and architecture do not go together, or there are too few images for a
@@ -118,7 +119,8 @@ def train_scenes(config: SceneTrainConfig, out: Path) -> dict[str, Values]:
         NonFiniteLossError: A loss is NaN or infinite; the last checkpoint is left as it was.
     """
     keep_freed_memory()
-    run = _Run(config, Path(out))
+    check_folder(out)
+    run = _Run(config, out)
     with run.lock:
         return run.train()
 
@@ -141,7 +143,7 @@ def check_training(config: SceneTrainConfig) -> None:
     check_seed(config.seed)
 
 
-def check_folder(
+def check_run(
     config: SceneTrainConfig,
     out: Path,
     recipe: Mapping[str, Any],

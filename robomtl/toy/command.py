@@ -16,6 +16,7 @@ from rich.table import Table
 from robomtl import methods
 from robomtl.data.atomic import write_atomically
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_folder
 from robomtl.parallel import cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.rates import check_rates
@@ -53,7 +54,8 @@ def toy(config: ToyConfig) -> dict[str, list[Trajectory]]:
     table says where each ended: how far from the optimum of equal weights.
 
     Raises:
-        ExperimentError: A number that makes no sense, or no method that suits the problem.
+        ExperimentError: A number that makes no sense, no method that suits the problem, or a file
+            in place of the folder.
         MethodError: There is no such method; the message lists those there are.
     """
     if not config.methods:
@@ -61,6 +63,7 @@ def toy(config: ToyConfig) -> dict[str, list[Trajectory]]:
     if config.steps < 1:
         raise ExperimentError(f"steps must be at least 1, not {config.steps}")
     check_rates(config, "learning_rate")
+    check_folder(config.out)
     everything = (*methods.names(), *_PAIRS)
     names = list(dict.fromkeys(everything if config.methods == ("all",) else config.methods))
     refused = unsuitable(names, STARTS[0])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robomtl.exceptions import ExperimentError
+from robomtl.outputs import check_file
 from robomtl.progress import console
 from robomtl.view.config import ViewConfig
 from robomtl.view.film import write_film
@@ -31,8 +32,8 @@ def view(config: ViewConfig) -> Path | None:
         The file, or None if the viewer was opened.
 
     Raises:
-        ExperimentError: There is no such thing to view or no such kind of file, or a library that
-            is needed for it is not installed.
+        ExperimentError: There is no such thing to view or no such kind of file, a folder in its
+            place, or a library that is needed for it is not installed.
     """
     if config.every < 1 or config.image_size < 1 or (config.seed or 0) < 0:
         raise ExperimentError(
@@ -43,6 +44,8 @@ def view(config: ViewConfig) -> Path | None:
         raise ExperimentError(
             f"{config.out}: no such kind of file; --out ends in one of {', '.join(WRITERS)}"
         )
+    if config.out is not None:
+        check_file(config.out)
     if config.out is None or config.out.suffix == ".rrd":
         import_rerun()  # before minutes of rendering
     with open_footage(config) as footage:

@@ -215,17 +215,26 @@ def test_what_training_cannot_do_is_refused_before_anything_is_done(refused, smo
 
 
 @pytest.mark.parametrize(
-    ("command", "option"),
-    [("evaluate", "--json"), ("report", "--out")],
+    "command",
+    [
+        "evaluate {run} --workers 1 --json",
+        "report {run} --workers 1 --out",
+        "view {run} --out",
+        "scenes collect --workers 1 --out",
+        "bench methods --out",
+    ],
 )
 def test_a_folder_in_place_of_a_file_is_refused_before_the_work(
-    refused, smoke, tmp_path, monkeypatch, command, option
+    refused, smoke, tmp_path, monkeypatch, command
 ):
-    monkeypatch.setattr("robomtl.parallel._attempt", cut)  # so that work would fail
-    message = refused(command, smoke / "run", "--workers", 1, option, tmp_path)
-    assert message == f"error: {tmp_path} is a folder: name a file to write\n"
+    for work in ("robomtl.parallel._attempt", "robomtl.bench.command._measured"):
+        monkeypatch.setattr(work, cut)  # so that work would fail
+    words = [word.format(run=smoke / "run") for word in command.split()]
+    folder = tmp_path / "folder.png"
+    folder.mkdir()
+    assert refused(*words, folder) == f"error: {folder} is a folder: name a file to write\n"
     (tmp_path / "file").touch()
-    message = refused(command, smoke / "run", "--workers", 1, option, tmp_path / "file" / "page")
+    message = refused(*words, tmp_path / "file" / "page.png")
     assert f"{tmp_path / 'file'} is a file, not a folder" in message
 
 
@@ -252,16 +261,28 @@ def test_nothing_is_written_among_other_files(refused, smoke, tmp_path, command,
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("command", ["collect", "keyframes", "train", "demos export"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "collect",
+        "keyframes --demos {smoke}/demos",
+        "train --data {smoke}/keyframes.zarr",
+        "demos export --demos {smoke}/demos",
+        "toy --workers 1",
+        "scenes train",
+        "scenes compare",
+        "scenes relationships",
+        "rl train",
+        "rl compare",
+    ],
+)
 def test_a_file_in_place_of_a_folder_is_refused_before_the_work(
     refused, smoke, tmp_path, monkeypatch, command
 ):
     monkeypatch.setattr("robomtl.parallel._attempt", cut)
     file = tmp_path / "file"
     file.touch()
-    source = {"collect": (), "train": ("--data", smoke / "keyframes.zarr")}
-    options = source.get(command, ("--demos", smoke / "demos"))
-    message = refused(*command.split(), *options, "--out", file)
+    message = refused(*(word.format(smoke=smoke) for word in command.split()), "--out", file)
     assert message == f"error: {file} is a file: name a folder to write into\n"
 
 

@@ -120,6 +120,8 @@ def test_a_policy_of_another_run_or_a_damaged_one_is_refused(refused, run, tmp_p
     monkeypatch.chdir(tmp_path)
     assert "runs/rl/lite-equal-0 holds no policy" in refused("rl", "evaluate")
     assert "at least 1" in refused("rl", "evaluate", run, "--episodes", 0)
+    assert "which `robomtl rl evaluate` measures" in refused("evaluate", run)
+    assert f"{tmp_path} is a folder" in refused("rl", "evaluate", run, "--json", tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     settings = json.loads((copy / "config.json").read_text())

@@ -478,6 +478,7 @@ def test_what_was_collected_is_neither_rendered_again_nor_overwritten(collected,
     [
         ({"train": 0}, "at least 1 image"),
         ({"size": 40}, "multiple of 16"),
+        ({"tasks": ("stack_wine", "stack_wine")}, r"name \['stack_wine'\] more than once"),
         ({"seed": -1}, "not negative"),
         ({"tasks": ()}, "name a task"),
     ],
