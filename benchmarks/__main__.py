@@ -8,9 +8,9 @@ NAMES = ("simulator", "dataset", "training_step", "sac_update", "metaworld")
 
 def main() -> None:
     chosen = sys.argv[1:] or NAMES
+    if unknown := [name for name in chosen if name not in NAMES]:
+        sys.exit(f"error: unknown benchmarks {unknown}; valid: {', '.join(NAMES)}")
     for name in chosen:
-        if name not in NAMES:
-            sys.exit(f"error: unknown benchmark {name!r}; valid: {', '.join(NAMES)}")
         subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from statistics import median
@@ -30,10 +30,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from robomtl.agents.sac import MultiTaskSAC, SACConfig
 from robomtl.allocator import keep_freed_memory
-from robomtl.bench.timing import durations
+from robomtl.bench.timing import durations, ratio
 
 _TASKS, _STATES, _ACTIONS, _SAMPLES, _WIDTH, _DEPTH = 10, 39, 4, 128, 400, 3
-_UPDATES = 2  # at a turn
 _BASELINE = "Stable-Baselines3"
 _METHODS = ("equal", "aligned_mtl", "pcgrad", "cagrad", "mgda", "imtl_g", "nash_mtl")
 
@@ -123,10 +122,10 @@ class _Learner:
 
     @classmethod
     def _update(cls) -> None:
-        cls._model.train(_UPDATES, _TASKS * _SAMPLES)
+        cls._model.train(1, _TASKS * _SAMPLES)
 
     def __call__(self) -> None:
-        """Do some updates."""
+        """Do an update."""
         self._process.submit(self._update).result()
 
     def stop(self) -> None:
@@ -134,14 +133,9 @@ class _Learner:
         self._process.shutdown()
 
 
-def _ratio(times: Sequence[float], others: Sequence[float]) -> float:
-    """Return the median of the ratios within a round: the machine's speed drifts over rounds."""
-    return median(time / other for time, other in zip(times, others, strict=True))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=30, help=f"times {_UPDATES} updates to time")
+    parser.add_argument("--repeats", type=int, default=30, help="updates to time")
     parser.add_argument("--threads", type=int, default=2, help="threads that torch computes with")
     parser.add_argument("--methods", nargs="*", default=_METHODS)
     parser.add_argument("--network", default="one_hot")
@@ -160,14 +154,14 @@ def main() -> None:
     for column in ("ms", "fastest ms", "updates/s", "x equal", "x updates/s of SB3"):
         table.add_column(column, justify="right")
     for name, times in taken.items():
-        milliseconds = [1e3 * time / _UPDATES for time in times]
+        milliseconds = [1e3 * time for time in times]
         table.add_row(
             name,
             f"{median(milliseconds):.1f}",
             f"{min(milliseconds):.1f}",
             f"{1e3 / median(milliseconds):.1f}",
-            f"{_ratio(times, taken['equal']):.2f}",
-            f"{_ratio(taken[_BASELINE], times):.2f}",
+            f"{ratio(times, taken['equal']):.2f}",
+            f"{ratio(taken[_BASELINE], times):.2f}",
         )
     Console().print(table)
 

@@ -21,7 +21,7 @@ from robomtl.bench.memory import peak_bytes
 from robomtl.bench.mt10 import mt10
 from robomtl.bench.problem import Problem
 from robomtl.bench.scenes import scenes
-from robomtl.bench.timing import durations
+from robomtl.bench.timing import durations, ratio
 from robomtl.bench.training import Training, cases
 from robomtl.exceptions import ExperimentError
 from robomtl.outputs import check_file
@@ -73,7 +73,7 @@ def bench_methods(config: BenchMethodsConfig) -> dict[str, Any]:
         for name in chosen:
             problem = PROBLEMS[name]()
             results[name] = _measured(problem, list(dict.fromkeys(names)), config.repeats)
-            console.print(_table(problem, results[name]))
+            _show(problem, results[name])
     report = {
         "repeats": config.repeats,
         "threads": config.threads,
@@ -102,13 +102,13 @@ def _measured(problem: Problem, names: list[str], repeats: int) -> dict[str, Any
             warm_up=warm_up,
             advance=advance,
         )
-    usual = median(taken[REFERENCE])
+    usual = taken[REFERENCE]
     rows: dict[str, Any] = {
         label: {
             "median_ms": 1e3 * median(times),
             "fastest_ms": 1e3 * min(times),
-            "ratio": median(times) / usual,
-            "fastest_ratio": min(times) / min(taken[REFERENCE]),
+            "ratio": ratio(times, usual),
+            "fastest_ratio": min(times) / min(usual),
             "peak_bytes": peaks[label],
         }
         for label, times in taken.items()
@@ -121,22 +121,21 @@ def _steps(training: Training) -> None:
         training.step()
 
 
-def _table(problem: Problem, rows: dict[str, Any]) -> Table:
+def _show(problem: Problem, rows: dict[str, Any]) -> None:
     table = Table(title=f"{problem.name}: {problem.summary}", title_justify="left")
     table.add_column("method", overflow="fold")
     for title in ("median ms", "fastest ms", "x equal", "peak MB"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("")
-    for label, row in rows.items():
-        if "not_applicable" in row:
-            table.add_row(escape(label), *["n/a"] * 4, escape(row["not_applicable"]))
-            continue
+    measured = {label: row for label, row in rows.items() if "not_applicable" not in row}
+    for label, row in measured.items():
         table.add_row(
             escape(label),
             f"{row['median_ms']:.2f}",
             f"{row['fastest_ms']:.2f}",
             f"{row['ratio']:.2f}",
             f"{row['peak_bytes'] / 1e6:.1f}",
-            "",
         )
-    return table
+    console.print(table)
+    for label, row in rows.items():
+        if label not in measured:
+            console.print(f"{escape(label)} does not apply: {escape(row['not_applicable'])}")

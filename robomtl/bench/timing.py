@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 
 Advance = Callable[[], object]
 
@@ -19,7 +20,8 @@ def durations(
     """Return how long each step took each time, in [s].
 
     All steps take turns, in another random order in every round, so that whatever else the
-    machine does hits all alike.
+    machine does hits all alike. Each is taken twice at its turn, and the second time counts: the
+    caches hold then what the step before left in them, as they do in a training.
 
     Args:
         steps: What to time, by name.
@@ -33,9 +35,15 @@ def durations(
     for turn in range(warm_up + repeats):
         shuffle(order)
         for name in order:
+            steps[name]()
             started = time.perf_counter()
             steps[name]()
             if turn >= warm_up:
                 taken[name].append(time.perf_counter() - started)
         advance()
     return taken
+
+
+def ratio(times: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median of the ratios within a round: the machine's speed drifts over rounds."""
+    return median(time / other for time, other in zip(times, others, strict=True))
