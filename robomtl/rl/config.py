@@ -12,7 +12,7 @@ from robomtl.agents.sac import check_methods
 from robomtl.devices import Device, resolve_device
 from robomtl.envs.metaworld.goals import check_goals
 from robomtl.envs.metaworld.ray import import_ray
-from robomtl.exceptions import ExperimentError
+from robomtl.parallel import check_workers
 from robomtl.rl.card import card_protocol, protocol_card
 from robomtl.rl.environment import Transport
 from robomtl.rl.overrides import Overrides
@@ -74,10 +74,10 @@ def check_training(config: RLTrainConfig) -> None:
     """
     check_steps(config, "checkpoint_interval")
     resolve_device(config.device)
-    if config.workers < 1:
-        raise ExperimentError(f"workers must be at least 1, not {config.workers}")
+    check_workers(config.workers)
     if config.transport == "ray":
         import_ray()
-    protocol = card_protocol(config.card)
+    card = config.card
+    protocol = card_protocol(card)
     check_goals(config.seed, protocol.goals)
-    check_methods(replace(protocol.sac, method=config.method), config.card["tasks"])
+    check_methods(replace(protocol.sac, method=config.method), card["tasks"])
