@@ -48,6 +48,8 @@ class Taskwise:
         self._parameters = list(parameters)
         self._blocks = {id(p): block for p, block in zip(parameters, blocks, strict=True)}
         self.counts = list(counts)
+        self._samples = sum(counts)
+        self._alike = _alike(counts)
         self._empty = set(self._blocks)
         self._kinds: list[type] = []
 
@@ -158,10 +160,10 @@ class Taskwise:
         return [number not in self._empty for number in self._blocks]
 
     def _rows_of_a_sample(self, rows: Tensor) -> int:
-        each, rest = divmod(len(rows), sum(self.counts))
+        each, rest = divmod(rows.shape[0], self._samples)
         if rest:
             raise UnsuitableObjectiveError(
-                f"A layer sees {len(rows)} rows for {sum(self.counts)} samples; it should see the "
+                f"A layer sees {len(rows)} rows for {self._samples} samples; it should see the "
                 "same number for each sample."
             )
         return each
@@ -169,19 +171,27 @@ class Taskwise:
     def _stretches(self, inputs: Sequence[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
         """Yield stretches of tasks with equally many samples, and their rows of each input."""
         each = [self._rows_of_a_sample(rows) for rows in inputs]
-        task = sample = 0
-        for count, same in groupby(self.counts):
-            tasks = len(list(same))
-            samples = slice(sample, sample + tasks * count)
+        for tasks, start, count in self._alike:
+            many = tasks.stop - tasks.start
+            stop = start + many * count
             yield (
-                slice(task, task + tasks),
+                tasks,
                 [
-                    rows[samples.start * n : samples.stop * n].unflatten(0, (tasks, count * n))
+                    rows[start * n : stop * n].view(many, count * n, *rows.shape[1:])
                     for rows, n in zip(inputs, each, strict=True)
                 ],
             )
-            task += tasks
-            sample = samples.stop
+
+
+def _alike(counts: Sequence[int]) -> list[tuple[slice, int, int]]:
+    """Return stretches of tasks with equally many samples: tasks, first sample, samples of each."""
+    found, task, sample = [], 0, 0
+    for count, same in groupby(counts):
+        many = len(list(same))
+        found.append((slice(task, task + many), sample, count))
+        task += many
+        sample += many * count
+    return found
 
 
 class _Watched(nn.Parameter):
