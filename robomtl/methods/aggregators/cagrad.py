@@ -81,9 +81,10 @@ def best_change(unit: Array, demand: Array, gains: Array) -> Array:
     # Where one task alone decides, this bound is the level: rounding must not exclude it.
     high = float(((gains + 1 + 1e-9) / demand).min())
     support = list(range(len(gains)))
+    sides = np.stack((demand, gains), 1)
     smallest = 1e-16 / float(demand.max())
     for attempt in range(200):
-        root = _level_of_unit_length(unit, demand, gains, support)
+        root = _level_of_unit_length(unit, sides, support)
         level = root if low < root < high and attempt < 50 else (low + high) / 2
         linear = level * demand - gains
         z, entered = minimise_nonnegative(unit, linear, support)
@@ -102,10 +103,16 @@ def best_change(unit: Array, demand: Array, gains: Array) -> Array:
     return z
 
 
-def _level_of_unit_length(unit: Array, demand: Array, gains: Array, support: list[int]) -> float:
-    """Return the level at which p has length 1 if the constraints in the support are tight."""
-    sides = np.stack((demand[support], gains[support]), 1)
-    solved = np.linalg.solve(unit[np.ix_(support, support)], sides)
+def _level_of_unit_length(unit: Array, sides: Array, support: list[int]) -> float:
+    """Return the level at which p has length 1 if the constraints in the support are tight.
+
+    Args:
+        unit: As in `best_change`.
+        sides: Its demand and gains, (K, 2).
+        support: Numbers of the constraints.
+    """
+    sides = sides[support]
+    solved = np.linalg.solve(unit.take(support, 0).take(support, 1), sides)
     (a, b), (_, c) = (sides.T @ solved).tolist()
     discriminant = b * b - a * (c - 1)
     return (b + math.sqrt(discriminant)) / a if discriminant >= 0 else math.nan

@@ -79,7 +79,7 @@ def _walk(
 
 def _solve(matrix: Array, linear: Array, inside: list[int]) -> list[float]:
     """Minimise without bounds over the variables inside."""
-    return np.linalg.solve(matrix[np.ix_(inside, inside)], linear[inside]).tolist()
+    return np.linalg.solve(matrix.take(inside, 0).take(inside, 1), linear[inside]).tolist()
 
 
 def _scatter(values: list[float], inside: list[int], count: int) -> Array:
