@@ -16,6 +16,7 @@ from metaworld.sawyer_xyz_env import SawyerXYZEnv
 from numpy.typing import NDArray
 
 from robomtl.envs.metaworld.names import task_class
+from robomtl.envs.metaworld.rotation import with_quick_rotation
 
 Array = NDArray[np.float64]
 
@@ -138,4 +139,8 @@ def fast(task: str, visuals: bool = False) -> type[FastSteps]:
     """
     original = task_class(task)
     base = FastSteps if visuals else WithoutVisuals
-    return type(f"Fast{original.__name__}", (base, original), {})
+    quaternions = original._get_quat_objects
+    own = {}
+    if "Rotation" in quaternions.__code__.co_names:
+        own["_get_quat_objects"] = with_quick_rotation(quaternions)
+    return type(f"Fast{original.__name__}", (base, original), own)
