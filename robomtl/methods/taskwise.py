@@ -131,12 +131,13 @@ class Taskwise:
         self._empty.discard(id(parameter))
         in_place = fresh and inputs[0].dtype == block.dtype
         for tasks, rows in self._stretches(inputs):
+            part = _part(block, tasks.start, tasks.stop)
             if in_place:
-                operation(*rows, out=block[tasks])
+                operation(*rows, out=part)
             elif fresh:
-                block[tasks].copy_(operation(*rows))
+                part.copy_(operation(*rows))
             else:
-                block[tasks] += operation(*rows)
+                part += operation(*rows)
 
     def finish(self, unsplit: Sequence[Tensor | None]) -> list[bool]:
         """Set to zero what no layer has added to, and say which parameters any layer uses.
@@ -177,7 +178,7 @@ class Taskwise:
             yield (
                 tasks,
                 [
-                    rows[start * n : stop * n].view(many, count * n, *rows.shape[1:])
+                    _part(rows, start * n, stop * n).view(many, count * n, *rows.shape[1:])
                     for rows, n in zip(inputs, each, strict=True)
                 ],
             )
@@ -192,6 +193,11 @@ def _alike(counts: Sequence[int]) -> list[tuple[slice, int, int]]:
         task += many
         sample += many * count
     return found
+
+
+def _part(rows: Tensor, start: int, stop: int) -> Tensor:
+    """Return some of the rows; all of them at no cost."""
+    return rows if stop - start == rows.shape[0] else rows[start:stop]
 
 
 class _Watched(nn.Parameter):
