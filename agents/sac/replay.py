@@ -39,6 +39,9 @@ class TaskReplay(ReplayBuffer):
         rows: The ring; step i is at i modulo the capacity.
         history: An object that stands for all that was added since the replay was made or last
             reset; another replay has another.
+
+    Raises:
+        SettingError: There is not enough memory for so many transitions.
     """
 
     def __init__(
@@ -65,7 +68,14 @@ class TaskReplay(ReplayBuffer):
         self.total = 0
         self.history = object()
         width = 2 * self.layout.states + self.action_dim + 2
-        self.rows = np.zeros((n_envs, self.buffer_size, width), dtype=np.float32)
+        try:
+            self.rows = np.zeros((n_envs, self.buffer_size, width), dtype=np.float32)
+        except (MemoryError, ValueError):
+            needed = 4e-9 * n_envs * self.buffer_size * width
+            raise SettingError(
+                f"Remembering {self.buffer_size:,} transitions of each task takes {needed:,.0f} GB "
+                "of memory, more than there is: choose a smaller buffer_size."
+            ) from None
 
     def add(
         self,

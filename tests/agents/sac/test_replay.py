@@ -37,6 +37,12 @@ def add(memory, step, *, done=False, infos=None, rewards=None):
     )
 
 
+@pytest.mark.parametrize("capacity", [10**13, 10**18])
+def test_more_transitions_than_there_is_memory_for_are_refused(capacity):
+    with pytest.raises(SettingError, match=r"transitions of each task takes .* GB of memory"):
+        replay(capacity)
+
+
 @pytest.mark.parametrize("steps", [1, 7, 10, 23])
 def test_samples_are_shared_by_tasks_and_come_from_what_is_remembered(steps):
     memory = replay()
