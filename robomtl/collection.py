@@ -1,6 +1,5 @@
 """Demonstrations from the simulators' experts, collected by several processes into one store."""
 
-import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from rich.table import Table
 
 from robomtl import envs
 from robomtl.data import DemoKey, DemoStore, OtherFilesError
-from robomtl.data.atomic import write_atomically
 from robomtl.data.counted import counted
 from robomtl.data.rlbench.folder import holds_episodes
 from robomtl.distinct import check_distinct
@@ -22,6 +20,7 @@ from robomtl.exceptions import ExperimentError
 from robomtl.outputs import check_folder
 from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
+from robomtl.written import read_json, write_json
 
 # Seeds from here on belong to checkpoint selection and evaluation, so demos must stay below.
 FIRST_UNSEEN_SEED = 500_000
@@ -107,6 +106,7 @@ def collect(config: CollectConfig) -> list[Collected]:
             episodes that RLBench saved, or is a file; a task is another simulator's, or images have
             no pixel.
         OtherFilesError: The folder holds something else than demonstrations.
+        RunFolderError: Its recording.json is damaged.
         UnknownNameError: The simulator has no such task, variation or camera.
     """
     check_folder(config.out)
@@ -155,14 +155,14 @@ def _check_recording(config: CollectConfig) -> None:
         ours |= {"cameras": list(_cameras(config)), "image_size": config.image_size}
     theirs = tabletop if stored else ours
     if file.is_file():
-        theirs = json.loads(file.read_text())
+        theirs = read_json(file)
     if theirs != ours:
         raise ExperimentError(
             f"{config.out} holds demonstrations of {_words(theirs)}, not of {_words(ours)}: choose "
             "another folder with --out"
         )
     if ours != tabletop:
-        write_atomically(file, json.dumps(ours).encode() + b"\n")
+        write_json(file, ours)
 
 
 def _is_foreign(path: Path) -> bool:

@@ -28,7 +28,7 @@ from robomtl.outputs import check_file
 from robomtl.parallel import check_workers, cores, parallel
 from robomtl.progress import console, progress_bar
 from robomtl.versions import versions
-from robomtl.written import write_json
+from robomtl.written import read_json, write_json
 
 # Demonstrations have seeds below 500,000 and checkpoints are chosen on seeds below this one.
 FIRST_SEED = 1_000_000
@@ -74,7 +74,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         task), "confidence" {task: [low, high]} (95 % Wilson), and what it takes to repeat it.
 
     Raises:
-        RunFolderError: `run` holds no policy.
+        RunFolderError: `run` holds no policy, or a damaged file of earlier episodes.
         ExperimentError: A task the policy was not trained on, or one twice, or one of another
             simulator; no episode; training has replaced the policy since; or `json` cannot be a
             file.
@@ -105,7 +105,9 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     keys = planned(config, tasks)
     device = resolve_device(config.device)
     play = partial(_play, policy_file, device, digest, config.simulator)
+    file = folder / "summary.json"
     with EpisodeLog(folder / "episodes.jsonl") as log:
+        before = _summarised(file, config, log)
         missing = [key for key in keys if key not in log.episodes]
         with progress_bar("episodes", len(keys), len(keys) - len(missing)) as advance:
             for episode in parallel(play, missing, config.workers):
@@ -123,8 +125,6 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
             "versions": used,
         }
 
-    file = folder / "summary.json"
-    before = _summarised(file, config, log)
     write_json(file, summary_of(dict.fromkeys([*before, *keys])))
     summary = summary_of(keys)
     if config.json is not None:
@@ -153,7 +153,7 @@ def newest_summary(run: Path) -> dict[str, Any] | None:
     digest = _digest(policy_path(run).read_bytes())
     files = (run / "evaluations").glob("*/summary.json")
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
-        summary: dict[str, Any] = json.loads(file.read_text())
+        summary = read_json(file)
         if summary["policy"]["digest"] == digest:
             return summary
     return None
@@ -216,7 +216,7 @@ def _summarised(file: Path, config: EvaluateConfig, log: EpisodeLog) -> list[Dem
     """The episodes that a folder's summary is of so far."""
     if not file.exists():
         return []
-    summary = json.loads(file.read_text())
+    summary = read_json(file)
     keys = planned(replace(config, episodes=summary["episodes"]), tuple(summary["success"]))
     return [key for key in keys if key in log.episodes]
 

@@ -1,6 +1,5 @@
 """Gathering what a report shows, and writing it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +23,7 @@ from robomtl.report.curves import curves
 from robomtl.report.page import render_page
 from robomtl.report.showcase import make_showcase
 from robomtl.versions import versions
+from robomtl.written import read_json
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def report(config: ReportConfig) -> Path:
         The page.
 
     Raises:
-        RunFolderError: The run has no policy or no metrics.
+        RunFolderError: The run has no policy or no metrics, or one of its files is damaged.
         ExperimentError: `out` cannot be a file.
         JobError: A rollout failed; the message names its task.
     """
@@ -55,6 +55,7 @@ def report(config: ReportConfig) -> Path:
     check_file(path)
     policy_file = policy_path(config.run)
     policy = KeyframePolicy.load(policy_file)
+    settings = read_json(config.run / "config.json")
     steps, losses, weights = _history(config.run / "metrics.jsonl")
     summary = newest_summary(config.run)
     filmed = _filmed(policy.tasks, summary)
@@ -73,7 +74,7 @@ def report(config: ReportConfig) -> Path:
         tasks=showcases,
         cameras=policy.cameras,
         versions=versions(),
-        config=json.loads((config.run / "config.json").read_text()),
+        config=settings,
     )
     write_atomically(path, html.encode())
     console.print(f"Report: {path} ({len(html) / 1e6:.1f} MB)", soft_wrap=True)

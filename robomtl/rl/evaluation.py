@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from robomtl.rl.policy import LearnedPolicy
 from robomtl.rl.rollouts import successes
 from robomtl.rl.tables import evaluation_table, show
 from robomtl.rl.training import settings_of, success_rates
-from robomtl.written import write_json
+from robomtl.written import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def evaluate_rl(config: RLEvaluateConfig) -> dict[str, Any]:
         and which policy on which goals it was.
 
     Raises:
-        RunFolderError: There is no policy in the folder.
+        RunFolderError: There is no policy in the folder, or its config.json is damaged.
         CheckpointError: The policy is damaged, or not of the run that the folder is of.
         ExperimentError: No episode, or `json` cannot be a file.
         RenderingError: `video` is wanted, and there is no usable OpenGL.
@@ -63,7 +62,7 @@ def evaluate_rl(config: RLEvaluateConfig) -> dict[str, Any]:
     path = config.run / "policy.pt"
     policy = LearnedPolicy.load(path)
     if (config.run / "config.json").exists():
-        theirs = json.loads((config.run / "config.json").read_text())
+        theirs = read_json(config.run / "config.json")
         check_settings(config.run, theirs, settings_of(policy.card, policy.origin), ("versions",))
     protocol = card_protocol(policy.card)
     seed = policy.origin["seed"] if config.seed is None else config.seed

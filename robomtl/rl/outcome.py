@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomtl.lines import read_lines
+from robomtl.written import read_json
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Outcome:
 
 def outcome_of(run: Path) -> Outcome:
     """Return what a finished run came to."""
-    result = json.loads((run / "result.json").read_text())
+    result = read_json(run / "result.json")
     tasks = tuple(result["card"]["tasks"])
     lines = read_lines(run / "evaluations.jsonl")
     metrics = read_lines(run / "metrics.jsonl")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -31,7 +30,7 @@ from robomtl.rl.log import RunLog
 from robomtl.rl.policy import save_policy
 from robomtl.rl.rollouts import successes
 from robomtl.versions import versions
-from robomtl.written import write_json
+from robomtl.written import read_json, write_json
 
 # What may differ between a run and its resumption without changing its results.
 _FREE = ("versions", "differs", "summary", "modified")
@@ -57,7 +56,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         EnvError: The seed or the number of goals is out of range.
         MethodError: There is no such method.
         SettingError: The method cannot train the learner, or one of its numbers makes no sense.
-        RunFolderError: The folder holds something else than such a run.
+        RunFolderError: The folder holds something else than such a run, or a damaged file of one.
         CheckpointError: The folder's run has other settings, or its checkpoint is damaged.
         DatasetInUseError: Another process is training into this folder.
         MissingSimulatorError: Ray is asked for and not installed.
@@ -72,8 +71,7 @@ def train_rl(config: RLTrainConfig, out: Path) -> dict[str, Any]:
         held.enter_context(FolderLock(out))
         check_run(config, out)
         if (out / "result.json").exists():
-            finished: dict[str, Any] = json.loads((out / "result.json").read_text())
-            return finished
+            return read_json(out / "result.json")
         run = _Run(config, out, held)
         write_json(out / "config.json", settings_of(config.card, config.origin))
         return run.train()
@@ -83,12 +81,12 @@ def check_run(config: RLTrainConfig, out: Path) -> None:
     """Refuse to train into a folder that holds something else; it need not exist.
 
     Raises:
-        RunFolderError: It holds no run of multi-task SAC.
+        RunFolderError: It holds no run of multi-task SAC, or one whose config.json is damaged.
         CheckpointError: Its run has other settings.
     """
     if not (out / "config.json").exists():
         return
-    theirs = json.loads((out / "config.json").read_text())
+    theirs = read_json(out / "config.json")
     if "protocol" not in theirs:
         raise RunFolderError(
             f"{out} holds something else than a run of `robomtl rl train`: choose another folder "

@@ -348,6 +348,12 @@ def test_a_task_named_twice_is_refused(refused, smoke, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_whose_description_is_damaged_is_refused(refused, tmp_path):
+    (tmp_path / "recording.json").write_text('{"simulator": ')
+    message = refused("collect", "--preset", "smoke", "--out", tmp_path)
+    assert f"{tmp_path / 'recording.json'} is damaged" in message
+
+
 def test_an_error_in_a_worker_names_the_job(refused, tmp_path):
     damaged = tmp_path / "reach_target" / "variation0" / "demo_000007.npz"
     damaged.parent.mkdir(parents=True)
