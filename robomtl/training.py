@@ -26,6 +26,7 @@ from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data import KeyframeDataset
 from robomtl.data.locking import FolderLock
+from robomtl.devices import Precision, resolve_precision
 from robomtl.exceptions import ExperimentError
 from robomtl.metrics import Metrics
 from robomtl.progress import progress_bar
@@ -69,8 +70,9 @@ class TrainConfig:
     """Seed of initialisation, batches and augmentation."""
     device: str = "cpu"
     """Device to train on."""
-    precision: Literal["bf16", "f32"] = "bf16"
-    """Number format of the convolutions; bf16 is several times faster."""
+    precision: Precision = "auto"
+    """Number format of the convolutions: "auto" takes bf16 where the device computes in it, several
+    times faster, and f32 where it would only be emulated."""
     checkpoint_interval: int = 500
     """Steps between checkpoints."""
     log_interval: int = 50
@@ -192,7 +194,8 @@ class _Run:
         self.policy = KeyframePolicy(
             self.average.network, self.tasks, dataset.cameras, dataset.image_size
         )
-        self.objective = CloningObjective(self.network, self.tasks, config.losses, config.precision)
+        self.precision = resolve_precision(config.precision, config.device)
+        self.objective = CloningObjective(self.network, self.tasks, config.losses, self.precision)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, fused=True
         )
@@ -264,7 +267,11 @@ class _Run:
         return batch, self.held_out[number].to(self.config.device)
 
     def _settings(self) -> dict[str, object]:
-        chosen = {"data": str(self.config.data), "tasks": list(self.tasks)}
+        chosen = {
+            "data": str(self.config.data),
+            "tasks": list(self.tasks),
+            "precision": self.precision,
+        }
         return {**asdict(self.config), **chosen, **self.learned_from}
 
     def _save(self) -> None:

@@ -3,25 +3,26 @@
 On a CPU, torch takes MKL for them unless it may round, and oneDNN if it may. On processors that
 have no units for rounded products, oneDNN rounds nothing. On many of AMD's it takes half the time
 then; on Intel's, for which MKL is made, an update takes a sixth longer with it. It is slow at the
-long, thin products of a matrix of task gradients, which keep to MKL.
+long, thin products of a matrix of task gradients, which keep to MKL. A trial of both would not
+always end alike, so it is the maker that decides.
 """
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+
+from robomtl.agents.processor import made_by_amd
 
 
 @contextmanager
 def fast_products(device: torch.device) -> Iterator[None]:
     """Let networks on that device use oneDNN for a while, where it is faster and as exact."""
-    if device.type == "cpu" and _made_by_amd() and _exact():
+    if device.type == "cpu" and made_by_amd() and _exact():
         with _allowed_to_round():
             yield
     else:
@@ -36,13 +37,6 @@ def _allowed_to_round() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-@cache
-def _made_by_amd() -> bool:
-    """Whether the processor is AMD's; a trial of both libraries would not always end alike."""
-    told = Path("/proc/cpuinfo")
-    return "AuthenticAMD" in (told.read_text() if told.exists() else platform.processor())
 
 
 @cache

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from robomtl.agents import Batch, CloningObjective, Inputs, KeyframeNetwork
 from robomtl.bench.problem import Problem
+from robomtl.devices import resolve_precision
 from robomtl.methods import Objective
 
 TASKS = tuple(f"task{number}" for number in range(10))
 _CAMERAS, _STAGES, _SAMPLES, _SIZE = 3, 4, 32, 128
+_PRECISION = resolve_precision("auto", "cpu")
 
 
 def cloning() -> Problem:
@@ -18,7 +20,7 @@ def cloning() -> Problem:
     generator = torch.Generator().manual_seed(0)
     return Problem(
         name="cloning",
-        summary=f"keyframe network, {len(TASKS)} tasks, batch {_SAMPLES}, {_SIZE} px, bfloat16",
+        summary=f"keyframe network, {len(TASKS)} tasks, batch {_SAMPLES}, {_SIZE} px, {_PRECISION}",
         tasks=TASKS,
         settings={"all primary": TASKS, "1 primary": TASKS[:1]},
         batch=_batch(generator),
@@ -30,7 +32,7 @@ def cloning() -> Problem:
 def _start() -> tuple[Objective, torch.optim.Optimizer]:
     torch.manual_seed(0)
     network = KeyframeNetwork([_STAGES] * len(TASKS), _CAMERAS)
-    objective = CloningObjective(network, TASKS, precision="bf16")
+    objective = CloningObjective(network, TASKS, precision=_PRECISION)
     return objective, torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
 
 

@@ -7,10 +7,12 @@ import torch
 from robomtl.agents.dense import DenseBatch, DenseNetwork, SharedBottomObjective
 from robomtl.bench.problem import Problem
 from robomtl.data.scenes import CLASSES
+from robomtl.devices import resolve_precision
 from robomtl.methods import Objective
 
 TASKS = ("segmentation", "depth", "normals", "noise")
 _SAMPLES, _SIZE = 8, 64
+_PRECISION = resolve_precision("auto", "cpu")
 
 
 def scenes() -> Problem:
@@ -18,7 +20,7 @@ def scenes() -> Problem:
     generator = torch.Generator().manual_seed(0)
     return Problem(
         name="scenes",
-        summary=f"dense network, {', '.join(TASKS)}, batch {_SAMPLES}, {_SIZE} px, bfloat16",
+        summary=f"dense network, {', '.join(TASKS)}, batch {_SAMPLES}, {_SIZE} px, {_PRECISION}",
         tasks=TASKS,
         settings={"noise auxiliary": TASKS[:-1]},
         batch=_batch(generator),
@@ -30,7 +32,7 @@ def scenes() -> Problem:
 def _start() -> tuple[Objective, torch.optim.Optimizer]:
     torch.manual_seed(0)
     network = DenseNetwork(TASKS, len(CLASSES))
-    objective = SharedBottomObjective(network, precision="bf16")
+    objective = SharedBottomObjective(network, precision=_PRECISION)
     return objective, torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
 
 

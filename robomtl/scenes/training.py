@@ -30,6 +30,7 @@ from robomtl.allocator import keep_freed_memory
 from robomtl.checkpoint import check_settings, load_checkpoint, save_checkpoint
 from robomtl.data.locking import FolderLock
 from robomtl.data.scenes import CLASSES, load_scenes
+from robomtl.devices import Precision, resolve_precision
 from robomtl.exceptions import ExperimentError, RunFolderError
 from robomtl.methods.relationships import Affinities
 from robomtl.metrics import Metrics
@@ -71,8 +72,9 @@ class SceneTrainConfig:
     """Seed of initialisation and batches, and of what is random in the method."""
     device: str = "cpu"
     """Device to train on."""
-    precision: Literal["bf16", "f32"] = "bf16"
-    """Number format of the convolutions while training."""
+    precision: Precision = "auto"
+    """Number format of the convolutions while training: "auto" takes bf16 where the device computes
+    in it, and f32 where it would only be emulated."""
     checkpoint_interval: int = 500
     """Steps between checkpoints."""
     log_interval: int = 50
@@ -189,7 +191,8 @@ class _Run:
             self.source = _source(config.encoder)
             network = TransferNetwork(heads, len(CLASSES), config.network, self.source["network"])
         self.network = network.to(config.device)
-        self.objective = objective_of(self.network, config.precision)
+        precision = resolve_precision(config.precision, config.device)
+        self.objective = objective_of(self.network, precision)
         # What one step changes in a loss is too little for half precision.
         self.precise = objective_of(self.network, "f32")
         self.affinities = Affinities(config.tasks)
@@ -318,6 +321,7 @@ def _settings(
     return {
         **asdict(config),
         "data": str(config.data),
+        "precision": resolve_precision(config.precision, config.device),
         "encoder": None if source is None else _identity(source),
         "scenes": dict(recipe),
     }

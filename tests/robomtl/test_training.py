@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from robomtl import progress, training
+from robomtl import devices, progress, training
 from robomtl.agents import KeyframePolicy, NetworkConfig
 from robomtl.agents.sampling import Uniform
 from robomtl.checkpoint import CheckpointError, load_checkpoint
@@ -41,6 +41,20 @@ def config(data):
         log_interval=1,
         network=NetworkConfig(widths=(8, 8, 16, 16), crop=16),
     )
+
+
+def test_a_run_says_in_which_format_it_computed_and_continues_in_no_other(
+    config, tmp_path, monkeypatch
+):
+    for units, precision in ((True, "bf16"), (False, "f32")):
+        monkeypatch.setattr(devices, "computes_in_bfloat16", lambda units=units: units)
+        train(config, tmp_path / precision)
+        assert json.loads((tmp_path / precision / "config.json").read_text())["precision"] == (
+            precision
+        )
+    with pytest.raises(CheckpointError, match="precision was bf16, is f32"):
+        train(config, tmp_path / "bf16")
+    train(replace(config, precision="bf16"), tmp_path / "bf16")
 
 
 def same_bits(one, two):

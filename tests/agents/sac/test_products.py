@@ -8,7 +8,7 @@ from robomtl.agents.sac.products import fast_products
 
 @pytest.mark.parametrize("amds", [True, False])
 def test_products_and_gradients_are_as_exact_as_float32_is(amds, monkeypatch):
-    monkeypatch.setattr(products, "_made_by_amd", lambda: amds)
+    monkeypatch.setattr(products, "made_by_amd", lambda: amds)
     x, w = torch.randn(300, 200), torch.randn(100, 200, requires_grad=True)
     with fast_products(torch.device("cpu")):
         y = F.linear(x, w)
@@ -20,14 +20,14 @@ def test_products_and_gradients_are_as_exact_as_float32_is(amds, monkeypatch):
 
 
 def test_mkl_keeps_the_products_of_the_processors_it_is_made_for(monkeypatch):
-    monkeypatch.setattr(products, "_made_by_amd", lambda: False)
+    monkeypatch.setattr(products, "made_by_amd", lambda: False)
     before = torch.get_float32_matmul_precision()
     with fast_products(torch.device("cpu")):
         assert torch.get_float32_matmul_precision() == before
 
 
 def test_what_others_set_is_put_back(monkeypatch):
-    monkeypatch.setattr(products, "_made_by_amd", lambda: True)
+    monkeypatch.setattr(products, "made_by_amd", lambda: True)
     before = torch.get_float32_matmul_precision()
     with pytest.raises(KeyError), fast_products(torch.device("cpu")):
         raise KeyError
