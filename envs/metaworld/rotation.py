@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation  # Meta-World needs SciPy, so it is there
+from scipy.spatial.transform import Rotation
 
 _ORTHOGONAL = 5e-13  # half of what SciPy allows before it looks for the nearest rotation
 
