@@ -33,7 +33,8 @@ def resolve_device(device: str) -> str:
 def resolve_precision(precision: Precision, device: str) -> Literal["bf16", "f32"]:
     """The format of convolutions; "auto" takes bfloat16 where the device has units for it.
 
-    There it is several times faster than float32. Where it would be emulated, it is slower.
+    There it is several times faster than float32. Where it would be emulated, it is slower. Our
+    choice: Apple's devices count as having none.
     """
     if precision != "auto":
         return precision

@@ -49,9 +49,8 @@ def test_a_run_says_in_which_format_it_computed_and_continues_in_no_other(
     for units, precision in ((True, "bf16"), (False, "f32")):
         monkeypatch.setattr(devices, "computes_in_bfloat16", lambda units=units: units)
         train(config, tmp_path / precision)
-        assert json.loads((tmp_path / precision / "config.json").read_text())["precision"] == (
-            precision
-        )
+        settings = json.loads((tmp_path / precision / "config.json").read_text())
+        assert settings["precision"] == precision
     with pytest.raises(CheckpointError, match="precision was bf16, is f32"):
         train(config, tmp_path / "bf16")
     train(replace(config, precision="bf16"), tmp_path / "bf16")
