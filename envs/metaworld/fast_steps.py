@@ -6,7 +6,9 @@ originals. Nothing of Meta-World's own classes is changed: `fast` makes subclass
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
+from inspect import getattr_static, getmembers, isfunction
+from types import FunctionType
 from typing import Any
 
 import mujoco
@@ -16,15 +18,67 @@ from metaworld.sawyer_xyz_env import SawyerXYZEnv
 from numpy.typing import NDArray
 
 from robomtl.envs.metaworld.names import task_class
-from robomtl.envs.metaworld.rotation import with_quick_rotation
+from robomtl.envs.metaworld.quick_rewards import norm, quick_numpy, quick_reward_utils
+from robomtl.envs.metaworld.rotation import QuickRotation
 
 Array = NDArray[np.float64]
+
+_ONE = np.float32(1)  # as wide as actions are, so that they are not widened
+
+#: What Meta-World's tasks find under these names instead, with the same results to the bit.
+_STAND_INS = {
+    "Rotation": QuickRotation,
+    "np": quick_numpy,
+    "reward_utils": quick_reward_utils,
+    "tolerance": quick_reward_utils.tolerance,
+}
 
 
 class FastSteps(SawyerXYZEnv):
     """Steps and resets without the work whose results nobody reads."""
 
     _still = False
+
+    @cached_property
+    def _bodies(self) -> dict[str, int]:
+        return {self.model.body(k).name: k for k in range(self.model.nbody)}
+
+    @cached_property
+    def _sites(self) -> dict[str, int]:
+        return {self.model.site(k).name: k for k in range(self.model.nsite)}
+
+    @cached_property
+    def _pads(self) -> list[int]:
+        return [self.model.geom(pad).id for pad in ("leftpad_geom", "rightpad_geom")]
+
+    def step(self, action: NDArray[Any]) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
+        """Take an action of Meta-World, (4,): `aim`, `simulate` and `outcome`."""
+        self.aim(action)
+        self.simulate()
+        observation, reward, info = self.outcome(action)
+        return observation, reward, False, self.curr_path_length == self.max_path_length, info
+
+    def aim(self, action: NDArray[Any]) -> None:
+        """Set what the action asks of the hand and of the fingers."""
+        if self.curr_path_length >= self.max_path_length:
+            raise ValueError(f"the episode ended after {self.max_path_length} steps; reset it")
+        self.set_xyz_action(action[:3])
+        fingers = self.data.ctrl
+        fingers[0] = action[3]
+        fingers[1] = -action[3]
+
+    def simulate(self) -> None:
+        """Advance physics by a step of Meta-World's."""
+        mujoco.mj_step(self.model, self.data, nstep=self.frame_skip)
+        # Not for the places alone: the solver begins the next step where this leaves it.
+        mujoco.mj_forward(self.model, self.data)
+        self.curr_path_length += 1
+
+    def outcome(self, action: NDArray[Any]) -> tuple[Array, float, dict[str, Any]]:
+        """Return the observation (39,), the reward and more of the step that an action led to."""
+        space = self.sawyer_observation_space
+        observation = np.minimum(np.maximum(self._get_obs(), space.low), space.high)
+        return observation, *self.evaluate_state(observation, action)
 
     def do_simulation(self, ctrl: Any, n_frames: int) -> None:
         """Advance physics; without the external forces on bodies, which no task reads."""
@@ -56,46 +110,59 @@ class FastSteps(SawyerXYZEnv):
             self._still = False
 
     def set_xyz_action(self, action: NDArray[Any]) -> None:
-        """Move the body that the hand is tied to."""
-        delta = np.minimum(np.maximum(action, -1), 1) * self.action_scale
-        self.data.mocap_pos[0] = np.minimum(
-            np.maximum(self.data.mocap_pos[0] + delta, self.mocap_low), self.mocap_high
-        )
-        self.data.mocap_quat[0] = (1, 0, 1, 0)
+        """Move the body that the hand is tied to; it stays upright, as a reset puts it."""
+        delta = np.minimum(np.maximum(action, -_ONE), _ONE) * self.action_scale
+        low, high = self.mocap_low.tolist(), self.mocap_high.tolist()
+        place = self.data.mocap_pos[0]
+        place[:] = [
+            min(max(old + change, least), most)
+            for old, change, least, most in zip(
+                place.tolist(), delta.tolist(), low, high, strict=True
+            )
+        ]
 
     def touching_object(self, object_geom_id: int) -> bool:
         """Whether both pads press on a geom."""
-        contact = self.data.contact
-        first, second = contact.geom1, contact.geom2
-        on_object = (first == object_geom_id) | (second == object_geom_id)
-        if not on_object.any():
-            return False
-        force = self.data.efc_force[contact.efc_address]
-        for pad in self._ids("geom", "leftpad_geom", "rightpad_geom"):
-            # Python's sum adds from the left, NumPy's in pairs.
-            if sum(force[on_object & ((first == pad) | (second == pad))]) <= 0:
-                return False
-        return True
+        contact, force = self.data.contact, self.data.efc_force
+        pressure = dict.fromkeys(self._pads, 0.0)
+        for pair, row in zip(contact.geom.tolist(), contact.efc_address.tolist(), strict=True):
+            for pad in self._pads:
+                if pad in pair and object_geom_id in pair:
+                    pressure[pad] += force[row]
+        return all(total > 0 for total in pressure.values())
 
-    def _ids(self, kind: str, *names: str) -> tuple[int, ...]:
-        ids: dict[tuple[str, ...], tuple[int, ...]] = self.__dict__.setdefault("_known_ids", {})
-        if names not in ids:
-            ids[names] = tuple(getattr(self.model, kind)(name).id for name in names)
-        return ids[names]
+    @property
+    def tcp_center(self) -> Array:
+        """Where the fingertips meet, (3,)."""
+        place, sites = self.data.site_xpos, self._sites
+        return (place[sites["rightEndEffector"]] + place[sites["leftEndEffector"]]) / 2.0
+
+    def get_body_com(self, body_name: str) -> Array:
+        """Where a body's frame is, (3,); it goes on to say so."""
+        return self.data.xpos[self._bodies[body_name]]
+
+    def _get_site_pos(self, site_name: str) -> Array:
+        return self.data.site_xpos[self._sites[site_name]].copy()
+
+    def _get_obs(self) -> Array:
+        goal = self._get_pos_goal()
+        if self._partially_observable:
+            goal = np.zeros_like(goal)
+        now = self._get_curr_obs_combined_no_goal()
+        observation = np.concatenate((now, self._prev_obs, goal))
+        self._prev_obs = now
+        return observation
 
     def _get_curr_obs_combined_no_goal(self) -> Array:
-        hand, right, left = self._ids("body", "hand", "rightclaw", "leftclaw")
-        place = self.data.xpos
-        observation = np.zeros(4 + self._obs_obj_max_len)
-        observation[:3] = place[hand]
-        opening = float(np.linalg.norm(place[right] - place[left])) / 0.1
-        observation[3] = min(max(opening, 0.0), 1.0)
-        positions, quaternions = self._get_pos_objects(), self._get_quat_objects()
+        place, bodies = self.data.xpos, self._bodies
+        opening = norm(place[bodies["rightclaw"]] - place[bodies["leftclaw"]]) / 0.1
+        now = [*place[bodies["hand"]].tolist(), min(max(opening, 0.0), 1.0)]
+        positions = self._get_pos_objects().tolist()
+        quaternions = self._get_quat_objects().tolist()
         for k in range(len(positions) // 3):
-            thing = observation[4 + 7 * k : 11 + 7 * k]
-            thing[:3] = positions[3 * k : 3 * k + 3]
-            thing[3:] = quaternions[4 * k : 4 * k + 4]
-        return observation
+            now += positions[3 * k : 3 * k + 3] + quaternions[4 * k : 4 * k + 4]
+        now += [0.0] * (4 + self._obs_obj_max_len - len(now))
+        return np.array(now)
 
 
 class WithoutVisuals(FastSteps):
@@ -139,8 +206,19 @@ def fast(task: str, visuals: bool = False) -> type[FastSteps]:
     """
     original = task_class(task)
     base = FastSteps if visuals else WithoutVisuals
-    quaternions = original._get_quat_objects
-    own = {}
-    if "Rotation" in quaternions.__code__.co_names:
-        own["_get_quat_objects"] = with_quick_rotation(quaternions)
-    return type(f"Fast{original.__name__}", (base, original), own)
+    ours = type(f"Fast{original.__name__}", (base, original), {})
+    stand_ins = {**_STAND_INS, original.__name__: ours}
+    for name, function in getmembers(original, isfunction):
+        if getattr(ours, name) is function and stand_ins.keys() & set(function.__code__.co_names):
+            function = _seeing(function, stand_ins)
+            static = isinstance(getattr_static(original, name), staticmethod)
+            setattr(ours, name, staticmethod(function) if static else function)
+    return ours
+
+
+def _seeing(function: FunctionType, stand_ins: dict[str, Any]) -> FunctionType:
+    """Return a function of Meta-World's that finds our stand-ins; its own stays."""
+    seen = {**function.__globals__, **stand_ins}
+    return FunctionType(
+        function.__code__, seen, function.__name__, function.__defaults__, function.__closure__
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from robomtl.envs.metaworld.single_task import OBSERVATION, SingleTask
+from robomtl.envs.metaworld.single_task import OBSERVATION, SingleTask, step_together
 
 Allocate = Callable[[tuple[int, ...], DTypeLike], NDArray[Any]]
 
@@ -80,8 +80,8 @@ class Group:
     def finish_step(self) -> None:
         """Take one action in every task."""
         arrays = self._arrays
-        for index, task in enumerate(self.tasks):
-            observation, reward, success = task.step(arrays.actions[index])
+        outcomes = step_together(self.tasks, arrays.actions)
+        for index, (observation, reward, success) in enumerate(outcomes):
             arrays.observations[index, :OBSERVATION] = observation
             arrays.rewards[index] = reward
             arrays.success[index] = success

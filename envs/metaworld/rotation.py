@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from types import FunctionType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +30,6 @@ class QuickRotation:
         return self._quaternion
 
 
-def with_quick_rotation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of Meta-World's for which `Rotation` is `QuickRotation`; its own stays."""
-    assert isinstance(function, FunctionType)
-    seen = {**function.__globals__, "Rotation": QuickRotation}
-    return FunctionType(
-        function.__code__, seen, function.__name__, function.__defaults__, function.__closure__
-    )
-
-
 def _is_rotation(rows: list[list[float]]) -> bool:
     """Whether rows are orthogonal and of unit length, and right-handed; not so if any is NaN."""
     (a, b, c), (d, e, f), (g, h, i) = rows
@@ -50,7 +38,7 @@ def _is_rotation(rows: list[list[float]]) -> bool:
         a * d + b * e + c * f, a * g + b * h + c * i, d * g + e * h + f * i,
     )  # fmt: skip
     handed = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    return all(abs(product) <= _ORTHOGONAL for product in off) and handed > 0
+    return min(off) >= -_ORTHOGONAL and max(off) <= _ORTHOGONAL and handed > 0
 
 
 def _quaternion(m: list[list[float]]) -> list[float]:

@@ -327,8 +327,14 @@ class Broken:
 
     curr_path_length = 7
 
-    def step(self, action: object) -> tuple[object, ...]:
-        return np.zeros(39), np.nan, False, False, {"success": 0.0}
+    def aim(self, action: object) -> None:
+        pass
+
+    def simulate(self) -> None:
+        pass
+
+    def outcome(self, action: object) -> tuple[object, ...]:
+        return np.zeros(39), np.nan, {"success": 0.0}
 
     def close(self) -> None:
         pass
@@ -365,7 +371,8 @@ def test_after_a_step_that_broke_off_comes_a_reset(
     env, fresh = make(*THREE), make(*THREE)
     env.reset()
     with monkeypatch.context() as patch:
-        patch.setattr(env._group.tasks[1], "step", interrupt)  # type: ignore[union-attr]
+        simulator = env.get_attr("simulator", 1)[0]
+        patch.setattr(simulator, "simulate", interrupt)
         with pytest.raises(KeyboardInterrupt):
             env.step(actions(env, 0))
     with pytest.raises(ResetNeededError, match="not finished"):
@@ -376,7 +383,7 @@ def test_after_a_step_that_broke_off_comes_a_reset(
     assert_alike(env, fresh, actions)
 
 
-def interrupt(action: object) -> None:
+def interrupt() -> None:
     raise KeyboardInterrupt
 
 
