@@ -121,13 +121,17 @@ class _GroupNorm(torch.autograd.Function):
         upstream = upstream.contiguous(memory_format=ctx.layout)
         wanted = [True, ctx.weight is not None, ctx.bias is not None]
         sizes = (x.shape[1], x[0, 0].numel(), ctx.groups)
-        found = [
-            torch.ops.aten.native_group_norm_backward(d, *own, ctx.weight, len(d), *sizes, wanted)
-            for d, *own in zip(*map(ctx.mode.split, (upstream, x, mean, rstd)), strict=True)
-        ]
-        below = torch.cat([each[0] for each in found])
-        ctx.mode.add(ctx.weight, [each[1] for each in found])
-        ctx.mode.add(ctx.bias, [each[2] for each in found])
+        below = torch.empty_like(x)
+        found = []
+        rows = map(ctx.mode.split, (below, upstream, x, mean, rstd))
+        for part, d, *own in zip(*rows, strict=True):
+            each, *own_gradients = torch.ops.aten.native_group_norm_backward(
+                d, *own, ctx.weight, len(d), *sizes, wanted
+            )
+            part.copy_(each)  # at once, while it is in the processor's caches
+            found.append(own_gradients)
+        ctx.mode.add(ctx.weight, [gain for gain, _ in found])
+        ctx.mode.add(ctx.bias, [shift for _, shift in found])
         return below, None, None, None, None, None, None
 
 
