@@ -166,21 +166,21 @@ class FastSteps(SawyerXYZEnv):
 
 
 class WithoutVisuals(FastSteps):
-    """Compiles the model without the arm's meshes and all textures, which takes most of the time.
+    """Has a model without what is only looked at.
 
-    The meshes collide with nothing, weigh nothing (their bodies state their inertia) and have no
-    name. They become points, so that every index stays what it was.
+    Shapes that collide with nothing, weigh nothing (their bodies state their inertia) and have no
+    name are half of all. Without them, cameras, lights and textures a model is made in a fraction
+    of the time, and a step takes less.
     """
 
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
         spec = mujoco.MjSpec.from_file(self.fullpath)
-        for geom in spec.geoms:
+        for geom in list(spec.geoms):
             ghost = geom.contype == 0 and geom.conaffinity == 0
-            mesh = geom.type == mujoco.mjtGeom.mjGEOM_MESH
-            if mesh and ghost and not geom.name and geom.parent.explicitinertial:
-                geom.type = mujoco.mjtGeom.mjGEOM_SPHERE
-                geom.size = [1e-3] * 3
-                geom.meshname = ""
+            if ghost and not geom.name and geom.parent.explicitinertial:
+                geom.delete()
+        for seen in (*spec.cameras, *spec.lights):
+            seen.delete()
         used = {geom.meshname for geom in spec.geoms}
         for mesh in list(spec.meshes):
             if mesh.name not in used:
