@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from robomtl.bench.timing import ratio
 from robomtl.envs.metaworld import make_vec
 
 _TASKS = 10
@@ -89,12 +90,11 @@ def main() -> None:
     for name in ("seconds to make", "steps per second", "fastest round", "ratio"):
         table.add_column(name, justify="right")
     for name, times in made.items():
-        ratio = median(made["stock"]) / median(times)
-        table.add_row(name, f"{median(times):.2f}", "", f"{min(times):.2f}", f"{ratio:.1f}")
+        faster = f"{ratio(made['stock'], times):.1f}"
+        table.add_row(name, f"{median(times):.2f}", "", f"{min(times):.2f}", faster)
     for name, speeds in stepped.items():
-        ratio = median(speeds) / median(stepped["stock"])
-        fastest = f"{max(speeds):,.0f}"
-        table.add_row(name, "", f"{median(speeds):,.0f}", fastest, f"{ratio:.2f}")
+        faster = f"{ratio(speeds, stepped['stock']):.2f}"
+        table.add_row(name, "", f"{median(speeds):,.0f}", f"{max(speeds):,.0f}", faster)
     Console().print(table)
 
 

@@ -207,6 +207,7 @@ def fast(task: str, visuals: bool = False) -> type[FastSteps]:
     original = task_class(task)
     base = FastSteps if visuals else WithoutVisuals
     ours = type(f"Fast{original.__name__}", (base, original), {})
+    # Some tasks name their own class to call what rewards they add up.
     stand_ins = {**_STAND_INS, original.__name__: ours}
     for name, function in getmembers(original, isfunction):
         if getattr(ours, name) is function and stand_ins.keys() & set(function.__code__.co_names):
@@ -219,6 +220,8 @@ def fast(task: str, visuals: bool = False) -> type[FastSteps]:
 def _seeing(function: FunctionType, stand_ins: dict[str, Any]) -> FunctionType:
     """Return a function of Meta-World's that finds our stand-ins; its own stays."""
     seen = {**function.__globals__, **stand_ins}
-    return FunctionType(
+    ours = FunctionType(
         function.__code__, seen, function.__name__, function.__defaults__, function.__closure__
     )
+    ours.__kwdefaults__ = function.__kwdefaults__
+    return ours

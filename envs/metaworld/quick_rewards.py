@@ -29,7 +29,7 @@ _SIGMOIDS = {
 def norm(x: Any, ord: Any = None) -> Any:
     """Return `numpy.linalg.norm` of a vector, a number or whatever else."""
     if type(x) is np.ndarray and x.dtype == _DOUBLE and x.ndim == 1 and ord in (None, 2):
-        x = x.ravel()
+        x = x.ravel()  # as NumPy does; strides might change the order of the sum
         return np.float64(math.sqrt(x.dot(x)))
     if type(x) is np.float64 and ord is None:
         return np.float64(math.sqrt(float(x) * float(x)))

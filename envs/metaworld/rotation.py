@@ -37,6 +37,7 @@ def _is_rotation(rows: list[list[float]]) -> bool:
         a * a + b * b + c * c - 1, d * d + e * e + f * f - 1, g * g + h * h + i * i - 1,
         a * d + b * e + c * f, a * g + b * h + c * i, d * g + e * h + f * i,
     )  # fmt: skip
+    # Comparisons may pass over NaN, but the determinant, of all entries, is NaN if any is.
     handed = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
     return min(off) >= -_ORTHOGONAL and max(off) <= _ORTHOGONAL and handed > 0
 
