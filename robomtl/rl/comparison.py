@@ -58,6 +58,7 @@ class RLCompareConfig:
 def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     """Train what is missing; write comparison.json, success.png, tasks.png and conflict.png.
 
+    The last is there if tasks were learned together: apart, their gradients have no conflict.
     Runs that another process is training are left to it.
 
     Returns:
@@ -107,7 +108,9 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     line = card_line(card)
     draw_success(config.out / "success.png", outcomes, card["aggregate"], line)
     draw_tasks(config.out / "tasks.png", outcomes, line)
-    draw_conflict(config.out / "conflict.png", outcomes, line)
+    runs = [one for each in outcomes.values() for one in each]
+    if any(len(values) for one in runs for _, values in one.conflict.values()):
+        draw_conflict(config.out / "conflict.png", outcomes, line)
     console.print(comparison_table(comparison))
     show(task_table(comparison), card)
     return comparison

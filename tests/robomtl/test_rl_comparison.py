@@ -77,6 +77,13 @@ def test_a_comparison_again_trains_nothing_and_shows_the_protocol(compared, prin
         assert cv2.imread(str(config.out / f"{name}.png")).std() > 1
 
 
+def test_without_tasks_trained_together_no_conflict_is_drawn(compared, tmp_path):
+    config, _ = compared
+    shutil.copytree(config.out / "runs" / "single_task-0", tmp_path / "runs" / "single_task-0")
+    compare_rl(replace(config, out=tmp_path, methods=("single_task",), seeds=(0,)))
+    assert {path.name for path in tmp_path.glob("*.png")} == {"success.png", "tasks.png"}
+
+
 def test_what_other_processes_train_is_left_to_them_and_named(compared, refused):
     config, _ = compared
     folder = config.out / "runs" / "equal-0"
