@@ -14,6 +14,7 @@ from tyro.conf import arg
 
 from robomtl.agents.dense import METRICS, delta_mtl, relative_improvement
 from robomtl.agents.dense.metrics import Values
+from robomtl.distinct import check_distinct
 from robomtl.exceptions import ExperimentError
 from robomtl.lines import read_lines
 from robomtl.methods import learns_weights
@@ -77,8 +78,8 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     Numbers that cannot be told, such as what is gained over an error of 0, are null in the file.
 
     Raises:
-        ExperimentError: No method or no seed, a seed that is negative or there twice, weights or a
-            rate for them that no method would get, or what `check_training` refuses.
+        ExperimentError: No method or no seed, one that is there twice, a negative seed, weights or
+            a rate for them that no method would get, or what `check_training` refuses.
         DataError: The scenes cannot be read.
         AgentError: There is no such task, or there are too few images for a batch.
         CheckpointError: The folder holds runs with other settings. That is found before anything is
@@ -88,6 +89,7 @@ def compare_scenes(config: SceneCompareConfig) -> Comparison:
     """
     if not config.methods or not config.seeds:
         raise ExperimentError("name at least one method and one seed to compare")
+    check_distinct("methods", config.methods)
     check_seeds(config.seeds)
     plan = Plan(config.training, config.out)
     for method in config.methods:

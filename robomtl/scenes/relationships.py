@@ -111,7 +111,7 @@ def scene_relationships(config: SceneRelationshipsConfig) -> Relationships:
 
     Raises:
         ExperimentError: Fewer than three tasks, no seed, one that is negative or there twice, no
-            `affinity_interval`, or what `check_training` refuses.
+            `affinity_interval`, given weights, or what `check_training` refuses.
         DataError: The scenes cannot be read.
         CheckpointError: The folder holds runs with other settings. That is found before anything is
             trained, but for settings that follow from other runs.
@@ -172,6 +172,8 @@ def _check(config: SceneRelationshipsConfig) -> None:
     if not config.seeds or config.training.affinity_interval is None:
         raise ExperimentError("give at least one seed, and an affinity_interval")
     check_seeds(config.seeds)
+    if config.training.weights:
+        raise ExperimentError("no run that relates tasks uses given weights: leave `weights` out")
 
 
 def _runs(plan: Plan, seed: int, config: SharedSceneTrainConfig) -> Iterator[Run]:

@@ -314,6 +314,7 @@ def test_an_encoder_that_does_not_fit_is_refused(change, message):
         ({"primary": ("noise",)}, r"\['noise'\] are not among the tasks"),
         ({"affinity_interval": None}, "affinity_interval"),
         ({"affinity_interval": 0}, "at least 1 step, not 0"),
+        ({"weights": dict.fromkeys(TASKS, 1.0)}, "leave `weights` out"),
     ],
 )
 def test_relationships_that_make_no_sense_are_refused(config, tmp_path, change, message):

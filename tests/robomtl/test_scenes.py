@@ -418,12 +418,16 @@ def test_a_comparison_of_nothing_is_refused(config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "message"),
-    [((0, 1, 0), r"\[0, 1, 0\] name \[0\] more than once"), ((0, -1), r"2\*\*63 - 1, not -1")],
+    ("named", "message"),
+    [
+        ({"seeds": (0, 1, 0)}, r"\[0, 1, 0\] name \[0\] more than once"),
+        ({"seeds": (0, -1)}, r"2\*\*63 - 1, not -1"),
+        ({"methods": ("dwa", "dwa")}, r"name \['dwa'\] more than once"),
+    ],
 )
-def test_seeds_that_are_no_trainings_of_their_own_are_refused(config, tmp_path, seeds, message):
+def test_what_is_no_training_of_its_own_is_refused(config, tmp_path, named, message):
     with pytest.raises(ExperimentError, match=message):
-        compare_scenes(SceneCompareConfig(out=tmp_path / "out", seeds=seeds, training=config))
+        compare_scenes(SceneCompareConfig(out=tmp_path / "out", training=config, **named))
     assert not (tmp_path / "out").exists()
 
 
