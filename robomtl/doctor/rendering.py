@@ -102,7 +102,7 @@ def judge_rendering(wanted: str, pictures: Mapping[str, Attempt]) -> Finding:
             f"{picture.seconds:.1f} s{rest}",
         )
     if wanted in pictures:
-        problem = f"MUJOCO_GL={wanted} cannot draw: {pictures[wanted].error}"
+        problem = f"{wanted}, which is used here, cannot draw: {pictures[wanted].error}"
     else:
         problem = f"MUJOCO_GL is {wanted!r}; valid: {', '.join(BACKENDS)}"
     if working:
