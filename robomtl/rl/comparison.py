@@ -58,7 +58,7 @@ class RLCompareConfig:
 def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     """Train what is missing; write comparison.json, success.png, tasks.png and conflict.png.
 
-    The last is there if tasks were learned together: apart, their gradients have no conflict.
+    The last is there if tasks shared parameters: else their gradients have no conflict.
     Runs that another process is training are left to it.
 
     Returns:
@@ -108,8 +108,7 @@ def compare_rl(config: RLCompareConfig) -> dict[str, Any]:
     line = card_line(card)
     draw_success(config.out / "success.png", outcomes, card["aggregate"], line)
     draw_tasks(config.out / "tasks.png", outcomes, line)
-    runs = [one for each in outcomes.values() for one in each]
-    if any(len(values) for one in runs for _, values in one.conflict.values()):
+    if any(one.conflict for each in outcomes.values() for one in each):
         draw_conflict(config.out / "conflict.png", outcomes, line)
     console.print(comparison_table(comparison))
     show(task_table(comparison), card)
@@ -178,7 +177,6 @@ def _summary(outcomes: Sequence[Outcome], aggregate: str) -> dict[str, Any]:
         "conflict": {
             name: float(np.nanmedian(np.concatenate([one.conflict[name][1] for one in outcomes])))
             for name in first.conflict
-            if len(first.conflict[name][1])
         },
     }
 

@@ -29,7 +29,7 @@ class Outcome:
         success: Success rates, (N, T).
         final: Success rates of the evaluation at the end, (T,).
         conflict: "<part>_<measure>" of `PARTS` and `MEASURES` to steps and values, (L,) each; what
-            is infinite or unknown is NaN.
+            is infinite or unknown is NaN. Empty where no tasks shared anything.
     """
 
     tasks: tuple[str, ...]
@@ -45,14 +45,13 @@ def outcome_of(run: Path) -> Outcome:
     tasks = tuple(result["card"]["tasks"])
     lines = read_lines(run / "evaluations.jsonl")
     metrics = read_lines(run / "metrics.jsonl")
+    curves = {name: _curve(metrics, name) for name in (f"{p}_{m}" for p in PARTS for m in MEASURES)}
     return Outcome(
         tasks=tasks,
         steps=np.array([line["step"] for line in lines]),
         success=np.array([[line["success"][task] for task in tasks] for line in lines]),
         final=np.array([result["final"]["success"][task] for task in tasks]),
-        conflict={
-            name: _curve(metrics, name) for name in (f"{p}_{m}" for p in PARTS for m in MEASURES)
-        },
+        conflict=curves if any(len(values) for _, values in curves.values()) else {},
     )
 
 

@@ -77,10 +77,10 @@ def test_a_comparison_again_trains_nothing_and_shows_the_protocol(compared, prin
         assert cv2.imread(str(config.out / f"{name}.png")).std() > 1
 
 
-def test_without_tasks_trained_together_no_conflict_is_drawn(compared, tmp_path):
-    config, _ = compared
-    shutil.copytree(config.out / "runs" / "single_task-0", tmp_path / "runs" / "single_task-0")
-    compare_rl(replace(config, out=tmp_path, methods=("single_task",), seeds=(0,)))
+@pytest.mark.parametrize(("method", "tasks"), [("single_task", TASKS), ("equal", TASKS[:1])])
+def test_where_no_tasks_share_anything_no_conflict_is_drawn(method, tasks, tmp_path):
+    training = replace(TINY, tasks=tasks)
+    compare_rl(RLCompareConfig(out=tmp_path, methods=(method,), training=training))
     assert {path.name for path in tmp_path.glob("*.png")} == {"success.png", "tasks.png"}
 
 
