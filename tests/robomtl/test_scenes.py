@@ -352,7 +352,9 @@ def test_a_comparison_that_cannot_end_well_does_not_begin(
     config, tmp_path, change, method, error, message
 ):
     compare = SceneCompareConfig(
-        out=tmp_path / "out", methods=("equal", method), training=replace(config, **change)
+        out=tmp_path / "out",
+        methods=tuple(dict.fromkeys(("equal", method))),
+        training=replace(config, **change),
     )
     with pytest.raises(error, match=message):
         compare_scenes(compare)
