@@ -81,7 +81,7 @@ def export_demos(config: DemosExportConfig) -> list[Path]:
         )
     drawn = demos.load(*keys[0]).states is not None
     size = config.image_size if drawn else None
-    check_exported(config.out, config.layout, size, folders.values())
+    check_exported(config.out, config.layout, size, {folders[key]: key for key in keys})
     there = [folder for folder in folders.values() if folder.exists()]
     damaged = damaged_episodes(there, config.workers) if there else set()
     missing = [key for key in keys if folders[key] not in there or folders[key] in damaged]

@@ -1,14 +1,15 @@
 """What an earlier export left in a folder: whether more may join it, and what of it is damaged."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from robomtl.data import CorruptDemoError, CorruptImageError, DemoStore, RLBenchFolder
+from robomtl.data import CorruptDemoError, CorruptImageError, DemoKey, DemoStore, RLBenchFolder
 from robomtl.data.png import png_shape
 from robomtl.data.rlbench.checksums import FILE as CHECKSUMS
 from robomtl.data.rlbench.checksums import EpisodeFiles
 from robomtl.data.rlbench.folder import holds_episodes
-from robomtl.data.rlbench.layout import ALL_VARIATIONS, DESCRIPTIONS_FILE
+from robomtl.data.rlbench.layout import ALL_VARIATIONS, DESCRIPTIONS_FILE, EpisodePlace
+from robomtl.data.rlbench.reading import read_variation
 from robomtl.exceptions import ExperimentError
 from robomtl.parallel import parallel
 from robomtl.progress import progress_bar
@@ -17,7 +18,7 @@ _ELSEWHERE = "choose another folder with --out"
 
 
 def check_exported(
-    out: Path, layout: str, image_size: int | None, folders: Collection[Path]
+    out: Path, layout: str, image_size: int | None, keys: Mapping[Path, DemoKey]
 ) -> None:
     """Refuses to mix layouts, sizes of images, or episodes of others in one folder.
 
@@ -25,7 +26,7 @@ def check_exported(
         out: The folder, which need not exist.
         layout: That of the episodes to come, "rlbench" or "peract".
         image_size: Of their images in pixels; None if they have whatever size they have.
-        folders: Theirs, which will be written where they are missing or damaged.
+        keys: Their demonstrations by folder, which will be written where missing or damaged.
 
     Raises:
         ExperimentError: They cannot join what is there.
@@ -45,9 +46,17 @@ def check_exported(
             raise ExperimentError(
                 f"{out} holds episodes with images of {size} pixels, not {image_size}: {_ELSEWHERE}"
             )
-        if episode in folders and not (episode / CHECKSUMS).exists():
+        if episode not in keys:
+            continue
+        if not (episode / CHECKSUMS).exists():
             raise ExperimentError(
                 f"{episode} was not written by robomtl, as it has no {CHECKSUMS}: {_ELSEWHERE}"
+            )
+        variation = _variation(episode)
+        if variation not in (None, keys[episode].variation):
+            raise ExperimentError(
+                f"{episode} is of variation {variation}, the demonstration of that number of "
+                f"variation {keys[episode].variation}: {_ELSEWHERE}"
             )
 
 
@@ -73,6 +82,14 @@ def _damaged(folder: Path) -> list[Path]:
         return EpisodeFiles(folder).damaged()
     except CorruptDemoError:  # the list of what there should be
         return [folder / CHECKSUMS]
+
+
+def _variation(episode: Path) -> int | None:
+    """Which variation an episode is of; None if it is damaged."""
+    try:
+        return read_variation(EpisodeFiles(episode), EpisodePlace.of(episode))
+    except CorruptDemoError:
+        return None
 
 
 def _image_size(episode: Path) -> int | None:

@@ -221,6 +221,21 @@ def test_an_export_for_peract_has_all_variations_in_one_folder(store: Path, tmp_
     assert RLBenchFolder(tmp_path).keys() == DemoStore(store).keys()
 
 
+def test_an_episode_of_another_variation_is_not_taken_for_a_demonstration(
+    refused, store: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    export_demos(DemosExportConfig(demos=store, out=out, image_size=16, layout="peract", workers=1))
+    other = DemoStore(tmp_path / "other")
+    demo = DemoStore(store).load("reach_target", 0, 1)
+    other.add(Demo(demo.columns, task="reach_target", variation=1, seed=1))
+    export = ("demos", "export", "--demos", other.path, "--out", out, *SIZE, *ONE)
+    message = refused(*export, "--layout", "peract")
+    assert "episode1 is of variation 0" in message
+    assert "of variation 1" in message
+    assert "--out" in message
+
+
 def test_two_demonstrations_are_never_exported_as_the_same_episode(refused, tmp_path: Path) -> None:
     store = DemoStore(tmp_path / "store")
     for variation in range(2):
