@@ -12,6 +12,7 @@ from robomtl.agents.sac.networks import NETWORKS
 _CHOICES = {
     "temperature": ["per_task", "shared"],
     "critic_loss": ["squared_error", "cross_entropy"],
+    "exploration": ["white", "pink"],
 }
 
 
@@ -49,6 +50,8 @@ class SACConfig:
     """Entropy temperature to begin with, in units of the rewards that are learned from."""
     target_entropy: float | None = None
     """Entropy of actions that temperatures are learned for; none for minus their dimension."""
+    exploration: Literal["white", "pink"] = "white"
+    """Whether the noise of actions is drawn anew for each, or lasts (`PinkNoise`)."""
     learning_rate: float = 3e-4
     """Adam's, for actor, critics and temperatures."""
     adam_eps: float = 1e-8

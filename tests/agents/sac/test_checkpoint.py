@@ -50,6 +50,15 @@ def test_a_run_goes_on_as_if_it_had_not_stopped_to_the_bit(method, tmp_path):
     assert again.episodes.state_dict() == whole.episodes.state_dict()
 
 
+def test_noise_that_lasts_goes_on_to_the_bit_too(tmp_path):
+    whole = make(exploration="pink").learn(3 * 35)
+    make(exploration="pink").learn(3 * 25).save_checkpoint(tmp_path)
+    again = make(seed=9, exploration="pink")
+    again.load_checkpoint(tmp_path)
+    again.learn(3 * 10, reset_num_timesteps=False)
+    assert same(whole, again)
+
+
 @pytest.mark.parametrize("network", ["multi_head", "one_hot_multi_head"])
 def test_histograms_in_units_of_returns_go_on_to_the_bit_too(network, tmp_path):
     settings = {
