@@ -12,14 +12,14 @@ class PinkNoise:
     """Standard normal numbers for the actions of T tasks, whose power falls as 1 / frequency.
 
     By itself, each is what the policy would draw, so its actions keep their distribution. But
-    neighbours are alike: where white noise shakes a hand that holds a handle, this one pulls.
-    Eberhard et al., Pink Noise Is All You Need (2023), recommend it wherever one kind is to do for
-    all tasks.
+    neighbours are alike, so that over a few actions the noise moves a hand further than white
+    noise, which shakes it. Eberhard et al., Pink Noise Is All You Need (2023), recommend it
+    wherever one kind is to do for all tasks.
 
     A stretch of numbers is the Fourier transform of independent ones (Timmer and König, On
     Generating Power Law Noise, 1995). Eberhard et al. begin one with each episode; ours are 256
     actions long whatever episodes are, so that a number depends on the seed and the step alone, and
-    a run that continues has nothing to remember.
+    the seed is all that a run has to remember.
 
     Args:
         tasks: Number of tasks T.

@@ -32,7 +32,7 @@ def test_power_falls_as_one_over_frequency(noise):
 
 
 def test_tasks_and_numbers_of_an_action_have_noise_of_their_own(noise):
-    # Stretches have means of their own, so few numbers count as independent: far more than noise.
+    # What lasts is seldom new, so by chance these are larger than those of white noise.
     correlations = np.corrcoef(noise.reshape(-1, 40).T) - np.eye(40)
     assert np.abs(correlations).max() < 0.15
     halves = noise[:-1, -1].ravel(), noise[1:, 0].ravel()
