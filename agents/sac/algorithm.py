@@ -19,9 +19,9 @@ from robomtl.agents.sac.config import SACConfig
 from robomtl.agents.sac.diagnostics import Diagnostics
 from robomtl.agents.sac.episodes import TaskEpisodes
 from robomtl.agents.sac.exceptions import EnvironmentLayoutError, SettingError
+from robomtl.agents.sac.ez_greedy import EZGreedy
 from robomtl.agents.sac.objectives import ActorObjective, CriticObjective, UpdateBatch
 from robomtl.agents.sac.overlap import Meanwhile
-from robomtl.agents.sac.pink_noise import PinkNoise
 from robomtl.agents.sac.policy import MultiTaskPolicy, TaskActor, TaskCritic
 from robomtl.agents.sac.products import fast_products
 from robomtl.agents.sac.replay import TaskReplay
@@ -55,7 +55,7 @@ class MultiTaskSAC(SAC):
         tasks: Names of the tasks.
         config: Settings.
         methods: The multi-task methods of "critic" and "actor".
-        pink_noise: What actions explore with; none where each draws its own.
+        ez_greedy: What holds random actions; none where only the policy explores.
         episodes: How episodes went lately.
 
     Raises:
@@ -141,10 +141,10 @@ class MultiTaskSAC(SAC):
         # Methods always draw by a seed; without one, by another each time.
         seed = secrets.randbits(32) if self.seed is None else self.seed
         self.methods = suitable_methods(self.policy, self.objectives, config, seed)
-        self.pink_noise: PinkNoise | None = None
-        if config.exploration == "pink":
+        self.ez_greedy: EZGreedy | None = None
+        if config.ez_epsilon:
             actions = get_action_dim(self.action_space)
-            self.pink_noise = PinkNoise(len(self.tasks), actions, seed)
+            self.ez_greedy = EZGreedy(len(self.tasks), actions, config.ez_epsilon, seed)
         self.episodes = TaskEpisodes(self.tasks, self._stats_window_size)
         self.diagnostics = Diagnostics(self.objectives)
         self._saved: tuple[Path, object, list[Piece]] | None = None
@@ -188,14 +188,12 @@ class MultiTaskSAC(SAC):
         self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return actions (T, A) as the environments take them, and within -1 to 1."""
-        if self.pink_noise is None or self.num_timesteps < learning_starts:
-            return super()._sample_action(learning_starts, action_noise, n_envs)
-        observations, _ = self.policy.obs_to_tensor(np.asarray(self._last_obs))
-        noise = torch.from_numpy(self.pink_noise.at(self.num_timesteps // n_envs)).to(self.device)
-        with torch.no_grad():
-            sampled, _ = self.actor.sample(*self.actor.layout.split(observations), noise)
-        actions = sampled.cpu().numpy()
-        return self.policy.unscale_action(actions), actions
+        actions, scaled = super()._sample_action(learning_starts, action_noise, n_envs)
+        if self.ez_greedy is None:
+            return actions, scaled
+        warm_up = self.num_timesteps < learning_starts
+        scaled = self.ez_greedy.replace(scaled, always=warm_up)
+        return self.policy.unscale_action(scaled), scaled
 
     def _store_transition(
         self, replay: Any, action: Any, after: Any, reward: Any, dones: Any, infos: Any
@@ -337,7 +335,7 @@ class MultiTaskSAC(SAC):
             "_acting",
             "_followed",
             "methods",
-            "pink_noise",
+            "ez_greedy",
             "diagnostics",
             "episodes",
             "_saved",

@@ -27,7 +27,7 @@ from robomtl.agents.sac.randomness import (
 if TYPE_CHECKING:
     from robomtl.agents.sac.algorithm import MultiTaskSAC
 
-FORMAT = "robomtl.MultiTaskSAC/3"
+FORMAT = "robomtl.MultiTaskSAC/4"
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
 
 
@@ -59,7 +59,7 @@ def save(model: MultiTaskSAC, folder: Path, before: list[replay_files.Piece]) ->
         "episodes": model.episodes.state_dict(),
         "random": global_state(model.device),
         "random_actions": generator_state(model.action_space.np_random),
-        "pink_noise": None if model.pink_noise is None else model.pink_noise.seed,
+        "ez_greedy": None if model.ez_greedy is None else model.ez_greedy.state_dict(),
         "environments": env.state_dict() if hasattr(env, "state_dict") else None,
     }
     save_atomically(content, folder / "state.pt")
@@ -103,8 +103,8 @@ def load(model: MultiTaskSAC, folder: Path) -> list[replay_files.Piece]:
     if content["environments"] is not None and hasattr(env, "load_state_dict"):
         model._last_obs = env.load_state_dict(content["environments"])
     restore_generator(model.action_space.np_random, content["random_actions"])
-    if model.pink_noise is not None:
-        model.pink_noise.seed = content["pink_noise"]
+    if model.ez_greedy is not None:
+        model.ez_greedy.load_state_dict(content["ez_greedy"])
     restore_global(content["random"], model.device)
     return pieces
 

@@ -12,7 +12,6 @@ from robomtl.agents.sac.networks import NETWORKS
 _CHOICES = {
     "temperature": ["per_task", "shared"],
     "critic_loss": ["squared_error", "cross_entropy"],
-    "exploration": ["white", "pink"],
 }
 
 
@@ -50,8 +49,8 @@ class SACConfig:
     """Entropy temperature to begin with, in units of the rewards that are learned from."""
     target_entropy: float | None = None
     """Entropy of actions that temperatures are learned for; none for minus their dimension."""
-    exploration: Literal["white", "pink"] = "white"
-    """Whether the noise of actions is drawn anew for each, or lasts (`PinkNoise`)."""
+    ez_epsilon: float = 0.0
+    """Probability with which a random action begins that is held for a while (`EZGreedy`)."""
     learning_rate: float = 3e-4
     """Adam's, for actor, critics and temperatures."""
     adam_eps: float = 1e-8
@@ -94,7 +93,7 @@ class SACConfig:
             raise SettingError(f"warm_up must not be negative; it is {self.warm_up}.")
         if self.overlap and not self.warm_up:
             raise SettingError("overlap needs a warm_up of 1 or more, to learn from something.")
-        for name in ("gamma", "tau"):
+        for name in ("gamma", "tau", "ez_epsilon"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} must be from 0 to 1, not {getattr(self, name)}.")
         for name in ("learning_rate", "adam_eps", "initial_temperature"):

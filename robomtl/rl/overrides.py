@@ -58,8 +58,8 @@ class Overrides:
     """Entropy temperature to begin with."""
     target_entropy: Change[float] = None
     """Entropy of actions that temperatures are learned for."""
-    exploration: Change[Literal["white", "pink"]] = None
-    """Whether the noise of actions is drawn anew for each, or lasts."""
+    ez_epsilon: Change[float] = None
+    """Probability with which a random action begins that is held for a while."""
     learning_rate: Change[float] = None
     """Adam's."""
     gamma: Change[float] = None

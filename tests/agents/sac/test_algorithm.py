@@ -386,7 +386,7 @@ def test_a_loss_that_is_no_number_stops_the_run_by_name():
         {"network": "multi_haed"},
         {"temperature": "both"},
         {"critic_loss": "huber"},
-        {"exploration": "purple"},
+        {"ez_epsilon": 1.5},
         {"initial_temperature": 0.0},
         {"target_entropy": float("-inf")},
         {"width": 0},
