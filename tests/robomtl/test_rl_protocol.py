@@ -40,7 +40,7 @@ def test_what_is_changed_is_listed_and_nothing_else():
     overrides = Overrides(steps=300_000, width=400, layer_norm=True, clip=1.0)
     card = protocol_card("lite", overrides, ())
     assert card["modified"] == {
-        "steps_per_task": [65_000, 30_000],
+        "steps_per_task": [60_000, 30_000],
         "width": [256, 400],
         "clip": [None, 1.0],
     }

@@ -96,7 +96,7 @@ def test_the_result_says_by_what_protocol_and_what_is_modified(printed, run):
     card = result["card"]
     assert card["protocol"] == "lite"
     assert card["modified"]["width"] == [256, 8]
-    assert card["modified"]["steps_per_task"] == [65_000, 80]
+    assert card["modified"]["steps_per_task"] == [60_000, 80]
     assert card["modified"]["tasks"] == [10, list(TASKS)]
     assert card["steps"] == result["steps"] == 160
     assert set(result["final"]["success"]) == set(TASKS)
