@@ -44,7 +44,7 @@ def test_what_is_changed_is_listed_and_nothing_else():
         "width": [256, 400],
         "clip": [None, 1.0],
     }
-    assert "steps_per_task 30,000 (was 65,000)" in card_line(card)
+    assert "steps_per_task 30,000 (was 60,000)" in card_line(card)
     protocol = card_protocol(card)
     assert protocol.sac == replace(PROTOCOLS["lite"].sac, width=400, clip=1.0)
 
