@@ -285,7 +285,7 @@ def test_without_ray_nothing_is_made_for_it(refused, monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_a_killed_run_continues_with_its_replay_and_counters(robomtl, tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    options = [*OPTIONS, "--method", "aligned_mtl", "--steps", 4000]
+    options = [*OPTIONS, "--method", "aligned_mtl", "--steps", 1000]
     state = killed / "checkpoint" / "state.pt"
     robomtl.kill("rl", "train", *options, "--out", killed, when=state.exists)
     assert not (killed / "result.json").exists()
