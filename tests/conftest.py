@@ -10,10 +10,9 @@ import pytest
 if sys.platform == "linux" and not os.environ.get("DISPLAY"):
     os.environ.setdefault("MUJOCO_GL", "egl")
 
-import torch
-
-# Tests run side by side, one process per core: more threads would only wait for each other.
-torch.set_num_threads(1)
+# Tests run side by side, one process per core: more threads would only wait for each other. Torch
+# and NumPy read this when they are first imported, and so do the commands that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 hypothesis.settings.register_profile("robomtl", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
