@@ -223,17 +223,18 @@ class MultiTaskSAC(SAC):
         self._update_learning_rate(optimisers)
         with fast_products(self.device):
             for _ in range(gradient_steps):
+                self._n_updates += 1
                 self._update(batch_size)
-        self._n_updates += gradient_steps
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _update(self, batch_size: int) -> None:
-        """Move critics, actor, temperatures and targets by one step."""
+        """Move critics and targets by one step, and actor and temperatures on their turn."""
         batch = self._batch(batch_size)
         self._step("critic", self.critic, batch)
-        self._acting.watch(batch)
-        self._step("actor", self.actor, batch)
-        self._step_temperatures(self._acting.take_log_density())
+        if self._n_updates % self.config.policy_delay == 0:
+            self._acting.watch(batch)
+            self._step("actor", self.actor, batch)
+            self._step_temperatures(self._acting.take_log_density())
         with torch.no_grad():
             torch._foreach_lerp_(*self._followed, self.tau)
 

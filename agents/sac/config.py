@@ -71,6 +71,8 @@ class SACConfig:
     """Steps of each environment with random actions, before anything is learned."""
     updates_per_step: int = 1
     """Updates after each step of all environments."""
+    policy_delay: int = 1
+    """Updates of the critics for one of actor and temperatures."""
     overlap: bool = False
     """Learn while the environments step, so that an update does without that step."""
 
@@ -86,7 +88,8 @@ class SACConfig:
             raise SettingError(
                 "critic_loss 'cross_entropy' needs normalise_returns: its bins are of that range."
             )
-        for name in ("width", "depth", "batch_size", "buffer_size", "updates_per_step"):
+        counts = ("width", "depth", "batch_size", "buffer_size", "updates_per_step", "policy_delay")
+        for name in counts:
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be 1 or more, not {getattr(self, name)}.")
         if self.warm_up < 0:

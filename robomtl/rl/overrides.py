@@ -72,6 +72,8 @@ class Overrides:
     """Steps of each environment with random actions."""
     updates_per_step: Change[int] = None
     """Updates after each step of all environments."""
+    policy_delay: Change[int] = None
+    """Updates of the critics for one of actor and temperatures."""
     overlap: Change[bool] = None
     """Learn while the environments step; an update does without that step."""
     clip: Change[float] = None

@@ -250,6 +250,22 @@ def test_targets_follow_the_critics_slowly():
         assert not target.requires_grad or target.grad is None
 
 
+def test_actor_and_temperatures_wait_for_their_turn():
+    model, _ = ready(policy_delay=3)
+    parts = {"critic": model.critic, "target": model.critic_target, "actor": model.actor}
+    moved = {name: [] for name in (*parts, "temperature")}
+    for _ in range(7):
+        before = {name: [p.clone() for p in part.parameters()] for name, part in parts.items()}
+        temperature = model.log_ent_coef.detach().clone()
+        model.train(1, model.batch_size)
+        for name, part in parts.items():
+            pairs = zip(part.parameters(), before[name], strict=True)
+            moved[name].append(not all(p.equal(old) for p, old in pairs))
+        moved["temperature"].append(not temperature.equal(model.log_ent_coef))
+    assert moved["critic"] == moved["target"] == [True] * 7
+    assert moved["actor"] == moved["temperature"] == [i in (3, 6) for i in range(1, 8)]
+
+
 def test_the_same_seed_learns_the_same():
     weights = [make().learn(3 * 25).policy.state_dict() for _ in range(2)]
     assert all(value.equal(weights[1][name]) for name, value in weights[0].items())
@@ -391,6 +407,7 @@ def test_a_loss_that_is_no_number_stops_the_run_by_name():
         {"target_entropy": float("-inf")},
         {"width": 0},
         {"batch_size": 0},
+        {"policy_delay": 0},
         {"gamma": 1.5},
         {"learning_rate": float("nan")},
         {"clip": 0.0},

@@ -50,10 +50,11 @@ def test_a_run_goes_on_as_if_it_had_not_stopped_to_the_bit(method, tmp_path):
     assert again.episodes.state_dict() == whole.episodes.state_dict()
 
 
-def test_held_actions_go_on_to_the_bit_too(tmp_path):
-    whole = make(ez_epsilon=0.3).learn(3 * 35)
-    make(ez_epsilon=0.3).learn(3 * 25).save_checkpoint(tmp_path)
-    again = make(seed=9, ez_epsilon=0.3)
+@pytest.mark.parametrize("settings", [{"ez_epsilon": 0.3}, {"policy_delay": 4}])
+def test_held_actions_and_a_waiting_actor_go_on_to_the_bit_too(settings, tmp_path):
+    whole = make(**settings).learn(3 * 35)
+    make(**settings).learn(3 * 25).save_checkpoint(tmp_path)  # after 13 updates
+    again = make(seed=9, **settings)
     again.load_checkpoint(tmp_path)
     again.learn(3 * 10, reset_num_timesteps=False)
     assert same(whole, again)
