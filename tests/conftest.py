@@ -11,7 +11,7 @@ if sys.platform == "linux" and not os.environ.get("DISPLAY"):
     os.environ.setdefault("MUJOCO_GL", "egl")
 
 # Tests run side by side, one process per core: more threads would only wait for each other. Torch
-# and NumPy read this when they are first imported, and so do the commands that tests start.
+# reads this when it is first imported, here and in the commands that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 hypothesis.settings.register_profile("robomtl", deadline=None)
