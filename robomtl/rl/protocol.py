@@ -139,7 +139,7 @@ PROTOCOLS: dict[str, Protocol] = {
                 standardise=True,
                 normalise_returns=True,
                 critic_loss="cross_entropy",
-                initial_temperature=0.1,
+                initial_temperature=0.01,
                 target_entropy=-2.0,
                 ez_epsilon=0.05,
                 learning_rate=1e-3,
@@ -147,6 +147,7 @@ PROTOCOLS: dict[str, Protocol] = {
                 batch_size=32,
                 warm_up=500,
                 updates_per_step=4,
+                policy_delay=4,
             ),
         ),
     )
